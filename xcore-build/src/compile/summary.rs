@@ -1,0 +1,63 @@
+//! The schema of a checked tree: presence, kinds and places.
+
+use std::collections::BTreeMap;
+
+use crate::schema::{ConfigKey, FORMAT, Literal, Place, PluginSchema, Schema, Services};
+use crate::yaml::{Entry, Map, Node, Value};
+
+/// Summarises a tree that has no problems.
+pub(super) fn summarise(tree: &Node, package: &str, file: &str) -> Schema {
+    let services = tree.find("services").and_then(Node::map);
+    let service = |name: &str| services.and_then(|map| map.entry(name)).map(|entry| entry.origin.place());
+    Schema {
+        format: FORMAT,
+        package: package.to_owned(),
+        file: file.to_owned(),
+        permissive: false,
+        services: Services {
+            database: service("database"),
+            cache: service("cache"),
+            scheduler: service("scheduler"),
+        },
+        plugins: entries(tree.find("plugins"))
+            .iter()
+            .map(|entry| (entry.key.clone(), plugin(entry)))
+            .collect(),
+    }
+}
+
+fn entries(node: Option<&Node>) -> &[Entry] {
+    node.and_then(Node::map).map_or(&[], |map: &Map| &map.entries)
+}
+
+fn plugin(entry: &Entry) -> PluginSchema {
+    let grants = match entry.node.find("grants").map(|node| &node.value) {
+        Some(Value::List(list)) => list
+            .iter()
+            .filter_map(|node| match &node.value {
+                Value::Text(grant) => Some(grant.clone()),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    PluginSchema { place: entry.origin.place(), grants, config: keys(entries(entry.node.find("config"))) }
+}
+
+fn keys(entries: &[Entry]) -> BTreeMap<String, ConfigKey> {
+    entries.iter().map(|entry| (entry.key.clone(), key(entry))).collect()
+}
+
+fn key(entry: &Entry) -> ConfigKey {
+    // A text is left out whatever it looks like: it may be a secret.
+    let literal = match &entry.node.value {
+        Value::Bool(value) => Some(Literal::Bool(*value)),
+        Value::Integer(value) => Some(Literal::Integer(*value)),
+        Value::Float(value) => Some(Literal::Float(*value)),
+        _ => None,
+    };
+    let literal = literal.filter(|_| !crate::redact::is_secret_key(&entry.key));
+    let place: Place = entry.origin.place();
+    let children = self::entries(Some(&entry.node));
+    ConfigKey { place, kind: entry.node.kind(), literal, children: keys(children) }
+}

@@ -1,0 +1,124 @@
+//! Keys that are right each by itself and wrong together.
+
+use crate::problem::{Problem, Problems};
+use crate::settings::{
+    BaseDomain, DefaultTenant, Flag, HeaderName, Kind, PublicUrl, Size, host_of, is_address,
+};
+use crate::yaml::Node;
+
+/// Reports contradictions between keys. A key that is unknown yet, or wrong by itself, contradicts nothing.
+pub(crate) fn check_contradictions(tree: &Node, problems: &mut Problems) {
+    let tree = Tree(tree);
+    tree.own_host_as_tenant(problems);
+    tree.nobody_names_a_tenant(problems);
+    tree.default_tenant_needed(problems);
+    tree.cache_sizes(problems);
+}
+
+struct Tree<'a>(&'a Node);
+
+impl Tree<'_> {
+    fn value<K: Kind>(&self, path: &str) -> Option<K::Value> {
+        let node = self.0.find(path).filter(|node| !node.is_pending())?;
+        if node.is_null() && !K::NULLABLE {
+            return None;
+        }
+        K::read(node).ok()
+    }
+
+    fn is(&self, path: &str, wanted: bool) -> bool {
+        self.value::<Flag>(path) == Some(wanted)
+    }
+
+    fn problem(&self, path: &str, message: impl Into<String>) -> Option<Problem> {
+        // A default is nowhere to point at; then the section is what the reader has.
+        let node = self.0.find(path)?;
+        let section = path.split('.').next().unwrap_or(path);
+        let entry = self.0.map()?.entry(section)?;
+        let origin = if node.origin.is_default() { &entry.origin } else { &node.origin };
+        Some(Problem::at(origin, message).about(path))
+    }
+
+    /// The app's own host would be read as the name of a tenant.
+    fn own_host_as_tenant(&self, problems: &mut Problems) {
+        let Some(host) = self.value::<PublicUrl>("app.url").and_then(|url| host_of(&url)) else { return };
+        if !self.is("tenancy.enabled", true) || !self.is("tenancy.subdomain", true) || is_address(&host) {
+            return;
+        }
+        let Some((label, rest)) = host.split_once('.') else { return };
+        let (is_tenant, help) = match self.0.find("tenancy.base_domain") {
+            Some(node) if node.is_pending() => return,
+            Some(node) if !node.is_null() => {
+                let Some(base) = self.value::<BaseDomain>("tenancy.base_domain") else { return };
+                (host.ends_with(&format!(".{base}")), format!("set `tenancy.base_domain: {host}`"))
+            }
+            _ => (
+                rest.contains('.'),
+                format!("add `base_domain: {host}` to `tenancy`, so that tenants are `NAME.{host}`"),
+            ),
+        };
+        if is_tenant {
+            let message = format!(
+                "the host of `app.url` would be read as the tenant `{label}`, because `tenancy.subdomain` is true"
+            );
+            push(problems, self.problem("app.url", message), help);
+        }
+    }
+
+    /// Every request would be refused.
+    fn nobody_names_a_tenant(&self, problems: &mut Problems) {
+        let no_header = self.value::<HeaderName>("tenancy.header") == Some(None);
+        let no_default = self.value::<DefaultTenant>("tenancy.default_tenant") == Some(None);
+        if self.is("tenancy.enabled", true) && no_header && no_default && self.is("tenancy.subdomain", false)
+        {
+            let message = "no request could name a tenant: `header` is off, `subdomain` is false and `default_tenant` is null";
+            push(
+                problems,
+                self.problem("tenancy.default_tenant", message),
+                "turn on one of the three".to_owned(),
+            );
+        }
+    }
+
+    /// Settings that put everything into the default tenant, without one.
+    fn default_tenant_needed(&self, problems: &mut Problems) {
+        if self.value::<DefaultTenant>("tenancy.default_tenant") != Some(None) {
+            return;
+        }
+        let help = "set `tenancy.default_tenant`, or remove the line to have `default`".to_owned();
+        if self.is("tenancy.enabled", false) {
+            let message = "`tenancy.enabled` is false, so every request belongs to the default tenant, and `default_tenant` is null";
+            push(problems, self.problem("tenancy.default_tenant", message), help);
+        } else if self.is("tenancy.isolate_scheduler", false) {
+            let message = "`tenancy.isolate_scheduler` is false, so jobs run for the default tenant, and `default_tenant` is null";
+            push(problems, self.problem("tenancy.default_tenant", message), help);
+        }
+    }
+
+    /// A value of the largest size would never fit.
+    fn cache_sizes(&self, problems: &mut Problems) {
+        let capacity = self.value::<Size>("services.cache.capacity");
+        let max_value = self.value::<Size>("services.cache.max_value");
+        if let (Some(capacity), Some(max_value)) = (capacity, max_value)
+            && max_value > capacity
+        {
+            let default =
+                self.0.find("services.cache.max_value").is_some_and(|node| node.origin.is_default());
+            let path = if default { "services.cache.capacity" } else { "services.cache.max_value" };
+            let message = format!(
+                "`services.cache.max_value` ({max_value} bytes) is larger than `services.cache.capacity` ({capacity} bytes)"
+            );
+            push(
+                problems,
+                self.problem(path, message),
+                "make `max_value` at most as large as `capacity`".to_owned(),
+            );
+        }
+    }
+}
+
+fn push(problems: &mut Problems, problem: Option<Problem>, help: String) {
+    if let Some(problem) = problem {
+        problems.push(problem.help(help));
+    }
+}

@@ -1,0 +1,71 @@
+//! How the sections lie in the file.
+
+use super::plugin::PluginSettings;
+use super::{App, Cache, Database, Scheduler, Tenancy};
+use crate::settings::{Key, Section};
+
+/// What a name at some level of the file stands for.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// A section that is always there, its defaults included.
+    Section(&'static str, &'static Section),
+    /// A section that is there only when the file names it.
+    Choice(&'static str, &'static Section),
+    /// Names below a name.
+    Group(&'static str, &'static str, &'static [Item]),
+    /// Names of the user's, each a section.
+    Named(&'static str, &'static str, &'static Section),
+}
+
+/// The file from its top.
+pub(crate) const LAYOUT: &[Item] = &[
+    Item::Section("app", &App::SECTION),
+    Item::Group(
+        "services",
+        "What plugins may ask for. A service that is absent is not provided.",
+        &[
+            Item::Choice("database", &Database::SECTION),
+            Item::Choice("cache", &Cache::SECTION),
+            Item::Choice("scheduler", &Scheduler::SECTION),
+        ],
+    ),
+    Item::Section("tenancy", &Tenancy::SECTION),
+    Item::Named("plugins", "Every plugin of the app, by name.", &PluginSettings::SECTION),
+];
+
+impl Item {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Section(name, _)
+            | Self::Choice(name, _)
+            | Self::Group(name, ..)
+            | Self::Named(name, ..) => name,
+        }
+    }
+}
+
+/// All sections, for a search over all keys.
+pub(crate) fn sections() -> impl Iterator<Item = &'static Section> {
+    LAYOUT
+        .iter()
+        .flat_map(|item| match item {
+            Item::Group(.., items) => items.iter().collect::<Vec<_>>(),
+            item => vec![item],
+        })
+        .filter_map(|item| match item {
+            Item::Section(_, section) | Item::Choice(_, section) | Item::Named(_, _, section) => {
+                Some(*section)
+            }
+            Item::Group(..) => None,
+        })
+}
+
+/// The key at a dotted path, `services.cache.capacity` for example.
+pub(crate) fn key_at(path: &[&str]) -> Option<&'static Key> {
+    let (name, parents) = path.split_last()?;
+    let parent = match parents {
+        ["plugins", _] => "plugins.*".to_owned(),
+        parents => parents.join("."),
+    };
+    sections().find(|section| section.path == parent)?.key(name)
+}

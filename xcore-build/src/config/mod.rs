@@ -1,0 +1,88 @@
+//! The configuration that the runtime works with: every key typed, every default filled in, every variable
+//! resolved.
+//!
+//! ```
+//! use xcore_build::config::{Config, LoadOptions};
+//!
+//! let folder = tempfile::tempdir()?;
+//! std::fs::write(folder.path().join("xcore.yaml"), "app: { name: shop }\nservices: { cache: {} }\n")?;
+//! let options = LoadOptions {
+//!     file: folder.path().join("xcore.yaml"),
+//!     overlay: None,
+//!     env: [("XCORE__APP__REQUEST_TIMEOUT".to_owned(), "5s".to_owned())].into(),
+//! };
+//! let loaded = Config::load(&options)?;
+//! assert_eq!(loaded.config.app.request_timeout.as_secs(), 5);
+//! assert_eq!(loaded.config.services.cache.map(|cache| cache.capacity), Some(64 << 20));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod app;
+mod check;
+mod complete;
+mod contradictions;
+mod deserialize;
+mod keys;
+mod layout;
+mod load;
+mod plugin;
+mod services;
+mod tenancy;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use app::App;
+pub use load::{LoadOptions, Loaded};
+pub use plugin::{Grant, Plugin};
+pub use services::{Cache, CacheBackend, Database, DatabaseUrl, Scheduler, Services};
+pub use tenancy::{Directory, Tenancy};
+
+pub(crate) use check::examine;
+pub(crate) use complete::complete;
+pub(crate) use keys::check_keys;
+pub(crate) use layout::{Item, LAYOUT, key_at};
+
+use crate::yaml::Node;
+
+/// A whole, checked configuration.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// `app`
+    pub app: App,
+    /// `services`: those that are configured.
+    pub services: Services,
+    /// `tenancy`
+    pub tenancy: Tenancy,
+    /// `plugins`, by name.
+    pub plugins: BTreeMap<String, Plugin>,
+    /// The folder of the configuration file; relative paths in it are below this one.
+    pub folder: PathBuf,
+    /// The tree that all of this was read from.
+    pub(crate) tree: Node,
+}
+
+impl Config {
+    /// The folder that holds the tenants' databases, absolute when [`Config::folder`] is. `None` without a
+    /// database.
+    #[must_use]
+    pub fn database_folder(&self) -> Option<PathBuf> {
+        self.services.database.as_ref().map(|database| self.folder.join(database.url.folder()))
+    }
+
+    /// Where the value of a dotted key was set: `xcore.production.yaml:3:5`, `environment variable
+    /// XCORE__APP__LISTEN` or `default`. `None` when no such key is set.
+    #[must_use]
+    pub fn origin(&self, key: &str) -> Option<String> {
+        self.tree.find(key).map(|node| node.origin.display())
+    }
+
+    /// The folder that relative paths are below, for a configuration file.
+    pub(crate) fn folder_of(file: &Path) -> PathBuf {
+        match file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        }
+    }
+}

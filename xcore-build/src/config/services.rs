@@ -1,0 +1,111 @@
+//! `services`: what plugins may ask for. A service that is absent is not provided.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::settings::{OneOf, Size, Span, StorageUrl, TimeZone, Whole, Word, Wrong, settings};
+
+/// The services that are configured.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Services {
+    /// `services.database`
+    pub database: Option<Database>,
+    /// `services.cache`
+    pub cache: Option<Cache>,
+    /// `services.scheduler`
+    pub scheduler: Option<Scheduler>,
+}
+
+settings! {
+    /// Database of each tenant, and the one that all tenants share.
+    pub struct Database at "services.database" {
+        /// Folder that holds one SQLite file per tenant, as `sqlite://FOLDER`. Relative to the folder of this
+        /// file.
+        url: DatabaseUrl = required StorageUrl;
+        /// How many tenants' databases are open at once. The least recently used one is closed for another.
+        max_open: u32 = default Whole<1, 100_000>, "256";
+        /// Connections to each tenant's database.
+        connections: u32 = default Whole<1, 64>, "4";
+        /// How long a statement waits for another one's lock.
+        busy_timeout: Duration = default Span, "5s";
+    }
+}
+
+settings! {
+    /// Cache whose keys belong to a tenant.
+    pub struct Cache at "services.cache" {
+        /// What holds the entries.
+        backend: CacheBackend = default OneOf<CacheBackend>, "memory";
+        /// Memory for all entries of all tenants, in bytes. Entries that are used least make room.
+        capacity: u64 = default Size, "64MiB";
+        /// Largest value of one entry, in bytes.
+        max_value: u64 = default Size, "1MiB";
+    }
+}
+
+settings! {
+    /// Jobs that run at a time or again and again, each in its tenant's context.
+    pub struct Scheduler at "services.scheduler" {
+        /// IANA time zone that cron expressions are read in, unless a job names its own.
+        timezone: String = default TimeZone, "UTC";
+        /// How many jobs run at once, over all tenants.
+        concurrency: u32 = default Whole<1, 10_000>, "16";
+    }
+}
+
+/// Where databases are, as the configuration names it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct DatabaseUrl(String);
+
+/// What holds the cache's entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CacheBackend {
+    /// The memory of this process.
+    Memory,
+}
+
+impl DatabaseUrl {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The URL as it was written, variables resolved.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The folder of a `sqlite://FOLDER`, as it was written; see
+    /// [`Config::database_folder`](super::Config::database_folder).
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        Path::new(self.0.strip_prefix("sqlite://").unwrap_or(&self.0))
+    }
+}
+
+/// Shows no password.
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({})", crate::redact::mask_url(&self.0))
+    }
+}
+
+/// Shows no password.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::redact::mask_url(&self.0))
+    }
+}
+
+impl Word for CacheBackend {
+    const WORDS: &'static [(&'static str, Self)] = &[("memory", Self::Memory)];
+
+    fn refused(word: &str) -> Option<Wrong> {
+        matches!(word, "redis" | "tiered").then(|| {
+            Wrong::new(format!("asks for `{word}`, which is not in this version")).help("use `memory`")
+        })
+    }
+}
