@@ -1,0 +1,276 @@
+//! From `xcore.yaml` to a running app.
+
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock, Weak};
+
+use axum::Router;
+use tracing::{error, info, warn};
+use xcore_build::config::{Config, Loaded};
+
+use super::directory_table::DirectoryMigrator;
+use super::instance::{Inner, Instance, Placed};
+use super::jobs::AppJobs;
+use super::order::{Ordered, start_order};
+use super::tenants::{Steps, Tenants, version_of};
+use super::{TenantError, settings, watch};
+use crate::db::{Database, DatabaseError, Migrations, OpenMode};
+use crate::error::Error;
+use crate::http;
+use crate::plugin::{
+    AnyMounted, AnyPlugin, AppHook, AppState, JobSpec, Runtime, SectionError, SectionReader, Trigger, chain,
+};
+use crate::scheduler::{Schedule, SchedulerError, StaticJob};
+use crate::tenancy::{InvalidTenantId, TenantId};
+
+/// Why an app did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BootError {
+    /// `xcore.yaml` or an override of it is wrong.
+    #[error("{problems}")]
+    Config {
+        /// What is wrong, with its place.
+        problems: xcore_build::Problems,
+    },
+    /// A plugin's section does not fit its config type.
+    #[error("the configuration of a plugin does not fit")]
+    Section {
+        /// What does not fit.
+        #[from]
+        source: SectionError,
+    },
+    /// The name of the tenant header is no header name.
+    #[error("`tenancy.header` is {name:?}, which is no header name")]
+    Header {
+        /// The name.
+        name: String,
+        /// Why.
+        #[source]
+        source: axum::http::header::InvalidHeaderName,
+    },
+    /// A tenant in the configuration has no valid name.
+    #[error("`tenancy` names the tenant {name:?}")]
+    Tenant {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: InvalidTenantId,
+    },
+    /// The database could not be opened or migrated.
+    #[error("the database is not ready")]
+    Database {
+        /// Why.
+        #[source]
+        source: DatabaseError,
+    },
+    /// The scheduler could not be set up.
+    #[error("the scheduler is not ready")]
+    Scheduler {
+        /// Why.
+        #[source]
+        source: SchedulerError,
+    },
+    /// A job's expression or time zone cannot be read.
+    #[error("job `{plugin}.{job}` has no valid schedule")]
+    Job {
+        /// The plugin.
+        plugin: &'static str,
+        /// The job.
+        job: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: SchedulerError,
+    },
+    /// A tenant that must exist could not be created, or one that was begun could not be finished.
+    #[error("a tenant is not ready")]
+    Tenants {
+        /// Why.
+        #[from]
+        source: TenantError,
+    },
+    /// A plugin's start hook failed.
+    #[error("the start hook of plugin `{plugin}` failed: {error}")]
+    Hook {
+        /// The plugin.
+        plugin: &'static str,
+        /// Why.
+        error: Error,
+    },
+}
+
+/// How much of the app is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it: tenants are made ready, jobs run, start hooks have run. One process per data folder.
+    Serving,
+    /// Enough for a command beside a server that may run.
+    Operating,
+}
+
+/// Starts an app.
+pub(super) async fn boot(
+    plugins: Vec<Box<dyn AnyPlugin>>,
+    loaded: Loaded,
+    routes: Option<Router<AppState>>,
+    extent: Extent,
+) -> Result<Instance, BootError> {
+    let config = &loaded.config;
+    let ordered = start_order(plugins);
+    let mode = if extent == Extent::Serving { OpenMode::Exclusive } else { OpenMode::Beside };
+    let database = match settings::database(config, mode)? {
+        Some(settings) => {
+            Some(Database::open(settings).await.map_err(|source| BootError::Database { source })?)
+        }
+        None => None,
+    };
+    let started = assemble(&ordered, &loaded, database.clone(), routes).await;
+    let app = match started {
+        Ok(app) => app,
+        Err(problem) => {
+            // Frees the data folder, so that a second try in this process can have it.
+            if let Some(database) = database {
+                database.close().await;
+            }
+            return Err(problem);
+        }
+    };
+    if extent == Extent::Serving
+        && let Err(problem) = start(&app, &ordered).await
+    {
+        app.shutdown().await;
+        return Err(problem);
+    }
+    Ok(app)
+}
+
+/// Makes the services, the plugins and the routers.
+async fn assemble(
+    ordered: &[Ordered],
+    loaded: &Loaded,
+    database: Option<Database>,
+    routes: Option<Router<AppState>>,
+) -> Result<Instance, BootError> {
+    let config = &loaded.config;
+    if let Some(database) = &database {
+        let own = [Migrations::of::<DirectoryMigrator>("xcore")];
+        database.migrate_shared(&own).await.map_err(|source| BootError::Database { source })?;
+    }
+    let admission = settings::admission(config, database.as_ref())?;
+    let scheduler = settings::scheduler(config, admission.default)?;
+    let runtime = Arc::new(Runtime {
+        app_name: config.app.name.clone(),
+        request_timeout: config.app.request_timeout,
+        body_limit: usize::try_from(config.app.body_limit).unwrap_or(usize::MAX),
+        admission,
+        database,
+        cache: settings::cache(config),
+        scheduler,
+        mounted: OnceLock::new(),
+    });
+    let mut plugins = Vec::with_capacity(ordered.len());
+    for Ordered { facts, plugin } in ordered {
+        let mounted = plugin.mount(Arc::clone(&runtime), &SectionReader(config))?.0;
+        plugins.push(Placed { facts: *facts, mounted, config_schema: plugin.config_schema() });
+    }
+    let typed: HashMap<_, Weak<dyn Any + Send + Sync>> = plugins
+        .iter()
+        .map(|placed| (placed.facts.type_id, Arc::downgrade(&placed.mounted.typed())))
+        .collect();
+    // Set once, here; nobody else has the runtime yet.
+    let _ = runtime.mounted.set(typed);
+    let routed: Vec<(&'static str, Arc<dyn AnyMounted>)> =
+        plugins.iter().map(|placed| (placed.facts.path, Arc::clone(&placed.mounted))).collect();
+    let migrations: Vec<Migrations> = ordered.iter().filter_map(|entry| entry.plugin.migrations()).collect();
+    let tenants = Tenants {
+        runtime: Arc::clone(&runtime),
+        plugins: plugins.iter().map(|placed| Arc::clone(&placed.mounted)).collect(),
+        version: version_of(&migrations),
+        migrations,
+        steps: Steps::new(),
+    };
+    let mut public = http::router(&config.app.prefix, &routed, false);
+    if let Some(routes) = routes {
+        public = public.merge(routes.with_state(AppState(Arc::clone(&runtime))));
+    }
+    Ok(Instance(Arc::new(Inner {
+        public,
+        by_name: http::router(&config.app.prefix, &routed, true),
+        prefix: config.app.prefix.clone(),
+        shared_migrations: ordered.iter().filter_map(|entry| entry.plugin.shared_migrations()).collect(),
+        runtime,
+        plugins,
+        tenants,
+        config: loaded.clone(),
+        tasks: std::sync::Mutex::default(),
+    })))
+}
+
+/// Makes data ready and starts what runs by itself.
+async fn start(app: &Instance, ordered: &[Ordered]) -> Result<(), BootError> {
+    let inner = &app.0;
+    app.migrate_shared().await.map_err(|source| BootError::Database { source })?;
+    let ensure = settings::ensured(&inner.config.config)?;
+    inner.tenants.recover(&ensure).await?;
+    bring_up_to_date(inner).await?;
+    if let Some(scheduler) = &inner.runtime.scheduler {
+        for job in ordered.iter().flat_map(|entry| entry.facts.jobs) {
+            scheduler.register(declared(job, &inner.config.config)?);
+        }
+    }
+    for placed in &inner.plugins {
+        placed
+            .mounted
+            .app_hook(AppHook::Start)
+            .await
+            .map_err(|error| BootError::Hook { plugin: placed.facts.name, error })?;
+    }
+    if let Some(scheduler) = &inner.runtime.scheduler {
+        let active = inner.runtime.admission.directory.active().await.map_err(TenantError::from)?;
+        for id in &active {
+            let failed = |source| TenantError::Jobs { id: *id, source };
+            scheduler.tenant_activated(id).await.map_err(failed)?;
+        }
+        let runner = Arc::new(AppJobs { app: Arc::downgrade(inner) });
+        scheduler.start(runner).await.map_err(|source| BootError::Scheduler { source })?;
+    }
+    let watching = tokio::spawn(watch::watch(Arc::downgrade(inner)));
+    inner.tasks.lock().unwrap_or_else(|broken| broken.into_inner()).push(watching.abort_handle());
+    Ok(())
+}
+
+/// A job as the scheduler knows it.
+fn declared(job: &'static JobSpec, config: &Config) -> Result<StaticJob, BootError> {
+    let default = config.services.scheduler.as_ref().map_or("UTC", |section| section.timezone.as_str());
+    let zone = job.timezone.unwrap_or(default);
+    let schedule = match job.trigger {
+        Some(Trigger::Cron(expression)) => Some(Schedule::cron(expression, zone)),
+        Some(Trigger::Every(interval)) => Some(Schedule::every(interval)),
+        None => None,
+    };
+    let schedule =
+        schedule.transpose().map_err(|source| BootError::Job { plugin: job.plugin, job: job.name, source })?;
+    Ok(StaticJob { plugin: job.plugin, job: job.name, schedule, overlap: job.overlap, timeout: job.timeout })
+}
+
+/// Migrates the tenants whose data is behind. One that cannot be migrated is refused with 503; the others are served.
+async fn bring_up_to_date(inner: &Inner) -> Result<(), BootError> {
+    let outdated: Vec<TenantId> = inner.tenants.outdated().await?;
+    if outdated.is_empty() {
+        return Ok(());
+    }
+    info!(tenants = outdated.len(), "migrating tenants");
+    let mut failures = BTreeMap::new();
+    for id in outdated {
+        if let Err(problem) = inner.tenants.migrate(&id).await {
+            error!(tenant = %id, error = %chain(&problem), "the tenant cannot be migrated and is not served");
+            inner.runtime.admission.directory.hold(&id);
+            failures.insert(id, problem);
+        }
+    }
+    if !failures.is_empty() {
+        warn!(tenants = failures.len(), "some tenants are not served; mend the migration, run `migrate`, start again");
+    }
+    Ok(())
+}

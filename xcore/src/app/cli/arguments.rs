@@ -1,0 +1,101 @@
+//! What the command line may say.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Runs the app and operates its tenants.
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "\
+Without a command the app is served.
+
+Exit codes:
+  0  done
+  1  failed; the message says why
+  2  the command line cannot be understood
+  3  xcore.yaml or an override of it is wrong
+  4  there is no such tenant, plugin or action
+  5  the tenant exists already
+  6  something is left to do (`check`, `migrate --dry-run`)"
+)]
+pub(super) struct Arguments {
+    /// Read this file [default: $XCORE_CONFIG, then xcore.yaml here or beside the binary]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Lay xcore.NAME.yaml over it [default: $XCORE_ENV]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) env: Option<String>,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve the app until SIGTERM or Ctrl-C (this is the default)
+    Serve,
+    /// Create, list and delete tenants
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Bring the shared database and all tenants up to date
+    Migrate(MigrateArguments),
+    /// List the routes and jobs of all plugins
+    Routes,
+    /// Check the configuration, the grants and the data of all tenants
+    Check(CheckArguments),
+    /// Call an action by name and print its answer
+    Call(CallArguments),
+    /// Print the JSON Schema of xcore.yaml, for editors
+    Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TenantCommand {
+    /// Create tenants: their data, all migrations, the hooks of the plugins
+    Create {
+        /// Their names: a-z, 0-9, `_` and `-`, at most 63
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// List all tenants and their states
+    List,
+    /// Delete a tenant and everything that belongs to it, for good
+    Delete {
+        /// Its name
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MigrateArguments {
+    /// Only this tenant (may be given again)
+    #[arg(long = "tenant", value_name = "NAME")]
+    pub(super) tenants: Vec<String>,
+    /// Say what would be applied, and apply nothing; exit code 6 when there is something
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// Print the configuration in effect, secrets left out
+    #[arg(long)]
+    pub(super) print_config: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CallArguments {
+    /// The plugin
+    pub(super) plugin: String,
+    /// The action
+    pub(super) action: String,
+    /// Its arguments as JSON
+    #[arg(default_value = "null", value_name = "JSON")]
+    pub(super) arguments: String,
+    /// The tenant to act for [default: the default tenant]
+    #[arg(long, value_name = "NAME")]
+    pub(super) tenant: Option<String>,
+}

@@ -1,0 +1,64 @@
+//! `check`: what an operator wants to know before and after a deployment.
+
+use std::io::Write;
+
+use super::arguments::CheckArguments;
+use super::failure::Failure;
+use crate::app::{BootError, Instance};
+use crate::tenancy::State;
+
+pub(super) async fn check(
+    app: &Instance,
+    arguments: &CheckArguments,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let config = &app.0.config.config;
+    if arguments.print_config {
+        writeln!(out, "{}", config.to_yaml()?)?;
+    }
+    let mut left_to_do = 0;
+    writeln!(out, "configuration  fits this binary")?;
+    for placed in &app.0.plugins {
+        let facts = &placed.facts;
+        let services: Vec<&str> = facts.services.iter().map(|service| service.as_str()).collect();
+        let grants: Vec<&str> = config
+            .plugins
+            .get(facts.name)
+            .map(|plugin| plugin.grants.iter().map(|grant| grant.as_str()).collect())
+            .unwrap_or_default();
+        let granted = if grants.is_empty() { String::new() } else { format!("  GRANTED {}", grants.join(", ")) };
+        let line = format!("plugin         {} {}  {}{granted}", facts.name, facts.version, services.join(", "));
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    let shared = app.pending_shared().await.map_err(|source| BootError::Database { source })?;
+    if !shared.is_empty() {
+        left_to_do += shared.len();
+        writeln!(out, "shared         {} migrations pending; run `migrate`", shared.len())?;
+    }
+    let records = app.tenants().list().await?;
+    let outdated = app.tenants().outdated().await?;
+    for record in &records {
+        let mut say = |what: &str| -> Result<(), Failure> {
+            left_to_do += 1;
+            writeln!(out, "tenant         {}: {what}", record.id)?;
+            Ok(())
+        };
+        match record.state {
+            State::Active if !app.tenants().has_data(&record.id).await? => {
+                say("active, but its database is missing; restore it, or delete the tenant")?;
+            }
+            State::Active if outdated.contains(&record.id) => say("migrations pending; run `migrate`")?,
+            State::Active => {}
+            State::Provisioning => say("its creation was cut off; the next start finishes it")?,
+            State::Deleting => say("its deletion was cut off; the next start finishes it")?,
+        }
+    }
+    writeln!(out, "tenants        {} in the directory", records.len())?;
+    if left_to_do == 0 {
+        writeln!(out, "all is well")?;
+        Ok(())
+    } else {
+        writeln!(out, "{left_to_do} left to do")?;
+        Err(Failure::LeftToDo)
+    }
+}

@@ -1,0 +1,82 @@
+//! Why a command failed, and the exit code that tells a script.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::app::{BootError, ServeError, TenantError};
+use crate::error::Error;
+use crate::plugin::chain;
+use crate::tenancy::{StoreError, TenancyError};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Boot(#[from] BootError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
+    #[error(transparent)]
+    Tenancy(#[from] TenancyError),
+    #[error("the arguments are no JSON: {source}; write them in one pair of quotes, such as '{{\"id\": 1}}'")]
+    Arguments { source: serde_json::Error },
+    #[error("{error}")]
+    Action { error: Error },
+    #[error("name a tenant with --tenant; this app has no default tenant")]
+    NoTenant,
+    #[error("not deleted: answer `yes`, or give --yes")]
+    NotConfirmed,
+    #[error("{failed} of {tenants} tenants could not be migrated; the others are up to date")]
+    Migrations { failed: usize, tenants: usize },
+    #[error("the server that runs beside this command has not finished it within {seconds} s; look at its log")]
+    NotFinished { seconds: u64 },
+    /// Said already; only the code is left to give.
+    #[error("something is left to do")]
+    LeftToDo,
+    #[error("cannot write to the terminal")]
+    Output(#[from] io::Error),
+    #[error(transparent)]
+    Print(#[from] xcore_build::EmitError),
+    #[error("cannot start the runtime")]
+    Runtime { source: io::Error },
+}
+
+impl Failure {
+    /// Says it on the error stream and gives the exit code.
+    pub(super) fn report(&self) -> ExitCode {
+        let is_said = matches!(self, Self::LeftToDo)
+            // The reader went away, as in `routes | head`.
+            || matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe);
+        if !is_said {
+            let text = match self {
+                Self::Boot(BootError::Config { problems }) => problems.to_string(),
+                other => format!("error: {}", chain(other)),
+            };
+            // Nobody is left to tell when this fails.
+            let _ = io::Write::write_all(&mut io::stderr(), format!("{text}\n").as_bytes());
+        }
+        ExitCode::from(self.code())
+    }
+
+    fn code(&self) -> u8 {
+        match self {
+            Self::Arguments { .. } | Self::NoTenant | Self::NotConfirmed => 2,
+            Self::Boot(
+                BootError::Config { .. }
+                | BootError::Section { .. }
+                | BootError::Header { .. }
+                | BootError::Tenant { .. }
+                | BootError::Job { .. },
+            ) => 3,
+            Self::Tenant(TenantError::Name { .. } | TenantError::Public) => 2,
+            Self::Tenant(TenantError::Directory { source: StoreError::NotFound { .. } })
+            | Self::Tenancy(TenancyError::Unknown) => 4,
+            Self::Action { error } if error.status() == axum::http::StatusCode::NOT_FOUND => 4,
+            Self::Tenant(TenantError::Directory { source: StoreError::Exists { .. } }) => 5,
+            Self::LeftToDo => 6,
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            _ => 1,
+        }
+    }
+}

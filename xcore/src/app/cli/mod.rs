@@ -1,0 +1,12 @@
+//! The command line of an app's binary.
+
+mod arguments;
+mod check;
+mod failure;
+mod migrate;
+mod routes;
+mod run;
+mod serve;
+mod tenant;
+
+pub(super) use run::run;

@@ -1,0 +1,205 @@
+//! The managed directory: a table in the shared database.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, SqlErr,
+    TransactionTrait,
+};
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+use crate::db::SharedDb;
+use crate::tenancy::{DirectoryStore, State, StoreError, TenantId, TenantRecord};
+
+/// The tenants.
+mod tenant {
+    #![expect(missing_docs, reason = "columns")]
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "xcore_tenants")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub state: String,
+        pub version: Option<String>,
+        /// Seconds since 1970.
+        pub created_at: i64,
+        pub updated_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// One row, whose number changes with every change of the tenants.
+mod revision {
+    #![expect(missing_docs, reason = "columns")]
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "xcore_directory")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i32,
+        pub revision: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The migrations of the directory's own tables.
+pub(super) struct DirectoryMigrator;
+
+impl MigratorTrait for DirectoryMigrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(first::Tables)]
+    }
+}
+
+mod first {
+    use sea_orm::ActiveValue::Set;
+    use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryTrait, Schema};
+    use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+
+    pub(super) struct Tables;
+
+    impl MigrationName for Tables {
+        fn name(&self) -> &str {
+            "m0001_tables"
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl MigrationTrait for Tables {
+        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+            let schema = Schema::new(manager.get_database_backend());
+            manager.create_table(schema.create_table_from_entity(super::tenant::Entity)).await?;
+            manager.create_table(schema.create_table_from_entity(super::revision::Entity)).await?;
+            let row = super::revision::ActiveModel { id: Set(ROW), revision: Set(1) };
+            let insert = super::revision::Entity::insert(row);
+            manager.get_connection().execute(insert.as_query()).await.map(|_| ())
+        }
+    }
+
+    pub(super) const ROW: i32 = 1;
+}
+
+/// The directory's store over the shared database.
+pub(super) struct DirectoryTable {
+    db: SharedDb,
+}
+
+impl DirectoryTable {
+    pub(super) fn new(db: SharedDb) -> Self {
+        Self { db }
+    }
+}
+
+/// Tells other processes, in the transaction of the change.
+async fn bump<C: ConnectionTrait>(connection: &C) -> Result<(), DbErr> {
+    revision::Entity::update_many()
+        .col_expr(revision::Column::Revision, Expr::col(revision::Column::Revision).add(1))
+        .exec(connection)
+        .await
+        .map(|_| ())
+}
+
+#[async_trait]
+impl DirectoryStore for DirectoryTable {
+    async fn find(&self, id: &TenantId) -> Result<Option<TenantRecord>, StoreError> {
+        let row = tenant::Entity::find_by_id(id.as_str()).one(&self.db).await.map_err(failed)?;
+        row.map(record).transpose()
+    }
+
+    async fn list(&self) -> Result<Vec<TenantRecord>, StoreError> {
+        let rows = tenant::Entity::find().order_by_asc(tenant::Column::Id).all(&self.db).await.map_err(failed)?;
+        rows.into_iter().map(record).collect()
+    }
+
+    async fn insert(&self, id: &TenantId) -> Result<(), StoreError> {
+        let now = now();
+        let row = tenant::ActiveModel {
+            id: Set(id.to_string()),
+            state: Set(State::Provisioning.as_str().to_owned()),
+            version: Set(None),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let change = self.db.begin().await.map_err(failed)?;
+        match tenant::Entity::insert(row).exec_without_returning(&change).await {
+            Ok(_) => {}
+            Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+                return Err(StoreError::Exists { id: *id });
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        bump(&change).await.map_err(failed)?;
+        change.commit().await.map_err(failed)
+    }
+
+    async fn advance(&self, id: &TenantId, from: State, to: State) -> Result<bool, StoreError> {
+        let change = self.db.begin().await.map_err(failed)?;
+        let changed = tenant::Entity::update_many()
+            .col_expr(tenant::Column::State, Expr::value(to.as_str()))
+            .col_expr(tenant::Column::UpdatedAt, Expr::value(now()))
+            .filter(tenant::Column::Id.eq(id.as_str()))
+            .filter(tenant::Column::State.eq(from.as_str()))
+            .exec(&change)
+            .await
+            .map_err(failed)?;
+        bump(&change).await.map_err(failed)?;
+        change.commit().await.map_err(failed)?;
+        Ok(changed.rows_affected == 1)
+    }
+
+    async fn set_version(&self, id: &TenantId, version: &str) -> Result<(), StoreError> {
+        tenant::Entity::update_many()
+            .col_expr(tenant::Column::Version, Expr::value(version))
+            .filter(tenant::Column::Id.eq(id.as_str()))
+            .exec(&self.db)
+            .await
+            .map(|_| ())
+            .map_err(failed)
+    }
+
+    async fn remove(&self, id: &TenantId) -> Result<(), StoreError> {
+        let change = self.db.begin().await.map_err(failed)?;
+        tenant::Entity::delete_by_id(id.as_str()).exec(&change).await.map_err(failed)?;
+        bump(&change).await.map_err(failed)?;
+        change.commit().await.map_err(failed)
+    }
+
+    fn is_managed(&self) -> bool {
+        true
+    }
+
+    async fn revision(&self) -> Result<i64, StoreError> {
+        let row = revision::Entity::find_by_id(first::ROW).one(&self.db).await.map_err(failed)?;
+        Ok(row.map_or(0, |row| row.revision))
+    }
+}
+
+fn record(row: tenant::Model) -> Result<TenantRecord, StoreError> {
+    let id = TenantId::parse(&row.id)
+        .map_err(|_| StoreError::Foreign { what: format!("a tenant named {:?}", row.id) })?;
+    let state = State::parse(&row.state)
+        .ok_or_else(|| StoreError::Foreign { what: format!("tenant `{id}` in state {:?}", row.state) })?;
+    Ok(TenantRecord { id, state, version: row.version })
+}
+
+fn failed(error: DbErr) -> StoreError {
+    StoreError::Database { source: Box::new(error) }
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

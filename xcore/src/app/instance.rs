@@ -1,0 +1,177 @@
+//! A running app.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::http::StatusCode;
+use serde_json::Value;
+use tokio::task::AbortHandle;
+use tower::ServiceExt;
+use tracing::error;
+
+use super::tenants::{Tenants, names};
+use crate::db::{DatabaseError, MigrationReport, Migrations};
+use crate::error::{Error, Result};
+use crate::http::{CallError, request_for};
+use crate::plugin::{ActionSpec, AnyMounted, AppHook, Facts, Runtime};
+use crate::tenancy::{Preadmitted, TenantId};
+
+/// A running app: its router, its tenants, and calls by name.
+///
+/// Cloning is one reference count. [`Instance::shutdown`] ends it; dropping the last clone ends its background tasks
+/// but runs no stop hooks.
+#[derive(Clone)]
+pub struct Instance(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) runtime: Arc<Runtime>,
+    pub(super) plugins: Vec<Placed>,
+    pub(super) tenants: Tenants,
+    pub(super) public: Router,
+    pub(super) by_name: Router,
+    pub(super) prefix: String,
+    pub(super) shared_migrations: Vec<Migrations>,
+    pub(super) config: xcore_build::config::Loaded,
+    pub(super) tasks: std::sync::Mutex<Vec<AbortHandle>>,
+}
+
+/// A plugin and where it is mounted.
+pub(super) struct Placed {
+    pub(super) facts: Facts,
+    pub(super) mounted: Arc<dyn AnyMounted>,
+    pub(super) config_schema: Value,
+}
+
+/// Longest answer of a call by name, in bytes.
+const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+
+impl Instance {
+    /// The routes of all plugins, ready for `axum::serve`, or to be merged into or layered by a router of your own.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.0.public.clone()
+    }
+
+    /// Creates, lists, migrates and deletes tenants.
+    #[must_use]
+    pub fn tenants(&self) -> &Tenants {
+        &self.0.tenants
+    }
+
+    /// Calls an action by name, as a job, the command line or a test does. Internal actions can be called too.
+    ///
+    /// Members of `arguments` fill the path, then the query of a GET, HEAD, DELETE or OPTIONS; otherwise they are the
+    /// JSON body.
+    ///
+    /// # Errors
+    /// 404 for a tenant, plugin or action that is not there, 400 for arguments that do not fit, and what the
+    /// action itself answers with a status of 400 or more.
+    pub async fn call(&self, plugin: &str, action: &str, tenant: &TenantId, arguments: Value) -> Result<Value> {
+        let (placed, spec) = self.find(plugin, action)?;
+        let tenant = self.0.tenants.admit(tenant).await?;
+        let mut request = request_for(&self.0.prefix, placed.facts.path, spec, arguments)
+            .map_err(|wrong| Error::bad_request(wrong.to_string()))?;
+        request.extensions_mut().insert(Preadmitted { tenant, caller: None });
+        let Ok(response) = self.0.by_name.clone().oneshot(request).await;
+        let status = response.status();
+        let body = to_bytes(response.into_body(), ANSWER_LIMIT).await.map_err(Error::internal)?;
+        let answer = if body.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&body).unwrap_or_else(|_| String::from_utf8_lossy(&body).into_owned().into())
+        };
+        if status.is_client_error() || status.is_server_error() {
+            return Err(failed(status, answer));
+        }
+        Ok(answer)
+    }
+
+    /// Applies the pending shared migrations of the plugins.
+    pub(super) async fn migrate_shared(&self) -> Result<MigrationReport, DatabaseError> {
+        match &self.0.runtime.database {
+            Some(database) => database.migrate_shared(&self.0.shared_migrations).await,
+            None => Ok(MigrationReport::default()),
+        }
+    }
+
+    /// The pending shared migrations of the plugins, as `plugin: name`.
+    pub(super) async fn pending_shared(&self) -> Result<Vec<String>, DatabaseError> {
+        match &self.0.runtime.database {
+            Some(database) => Ok(names(&database.pending_shared(&self.0.shared_migrations).await?)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The tenant of a request that names none.
+    #[must_use]
+    pub fn default_tenant(&self) -> Option<TenantId> {
+        self.0.runtime.admission.default
+    }
+
+    fn find(&self, plugin: &str, action: &str) -> Result<(&Placed, &'static ActionSpec)> {
+        let placed = self
+            .0
+            .plugins
+            .iter()
+            .find(|placed| placed.facts.name == plugin)
+            .ok_or_else(|| Error::not_found(CallError::NoPlugin { plugin: plugin.to_owned() }.to_string()))?;
+        let spec = placed.facts.actions.iter().find(|spec| spec.name == action).ok_or_else(|| {
+            let wrong = CallError::NoAction { plugin: plugin.to_owned(), action: action.to_owned() };
+            Error::not_found(wrong.to_string())
+        })?;
+        Ok((placed, spec))
+    }
+
+    /// Runs the stop hooks in the reverse order of start, waits for running jobs and closes the services.
+    ///
+    /// A second call does nothing more.
+    pub async fn shutdown(&self) {
+        for task in std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(|broken| broken.into_inner())) {
+            task.abort();
+        }
+        let grace = self.0.config.config.app.shutdown_grace;
+        if let Some(scheduler) = &self.0.runtime.scheduler {
+            scheduler.shutdown(grace).await;
+        }
+        for placed in self.0.plugins.iter().rev() {
+            if let Err(problem) = placed.mounted.app_hook(AppHook::Stop).await {
+                error!(plugin = placed.facts.name, error = %problem, "the stop hook failed");
+            }
+        }
+        self.close().await;
+    }
+
+    /// Closes the services of an app that was not started to serve.
+    pub(super) async fn close(&self) {
+        if let Some(database) = &self.0.runtime.database {
+            database.close().await;
+        }
+    }
+}
+
+/// The problem document of an answer as an error again.
+fn failed(status: StatusCode, answer: Value) -> Error {
+    let detail = match &answer {
+        Value::Object(problem) => problem.get("detail").and_then(Value::as_str).map(str::to_owned),
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    };
+    let mut error = Error::new(status, detail.unwrap_or_else(|| status.to_string()));
+    if let Value::Object(problem) = answer {
+        for (name, value) in problem {
+            match (name.as_str(), value) {
+                ("type", Value::String(uri)) => error = error.with_type(uri),
+                ("status" | "title" | "detail", _) => {}
+                (_, value) => error = error.with(name, value),
+            }
+        }
+    }
+    error
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance").field("app", &self.0.runtime.app_name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,49 @@
+//! Runs the jobs that the scheduler finds due.
+
+use std::sync::Weak;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::instance::Inner;
+use crate::scheduler::{JobCall, JobFailure, JobRun, JobRunner};
+
+/// Runs jobs in their tenant's context. Weak, so that a scheduler that outlives its app runs nothing.
+pub(super) struct AppJobs {
+    pub(super) app: Weak<Inner>,
+}
+
+impl JobRunner for AppJobs {
+    fn run(&self, run: JobRun) -> BoxFuture<'static, Result<(), JobFailure>> {
+        let app = self.app.clone();
+        async move {
+            let app = app.upgrade().ok_or_else(|| refused(JobError::Leaving))?;
+            // Admission at run time: a tenant that was deleted since the tick does not run.
+            let tenant = app.tenants.admit(&run.tenant).await.map_err(refused)?;
+            let plugin = app
+                .plugins
+                .iter()
+                .find(|plugin| plugin.facts.name == run.call.plugin)
+                .ok_or_else(|| refused(JobError::Unknown { call: run.call.clone() }))?;
+            let running = plugin
+                .mounted
+                .run_job(&run.call.job, tenant)
+                .ok_or_else(|| refused(JobError::Unknown { call: run.call.clone() }))?;
+            running.await.map_err(|error| JobFailure::Failed { source: error.to_string().into() })
+        }
+        .boxed()
+    }
+}
+
+/// Why a job could not be begun.
+#[derive(Debug, thiserror::Error)]
+enum JobError {
+    #[error("the app is going away")]
+    Leaving,
+    #[error("no plugin of this app has the job `{call}`")]
+    Unknown { call: JobCall },
+}
+
+fn refused(source: impl std::error::Error + Send + Sync + 'static) -> JobFailure {
+    JobFailure::Refused { source: Box::new(source) }
+}

@@ -1,0 +1,22 @@
+//! An app: its plugins and services, started from `xcore.yaml`, served over HTTP and operated from the command line.
+
+mod boot;
+mod builder;
+mod cli;
+mod definition;
+mod directory_table;
+mod existence;
+mod instance;
+mod jobs;
+mod order;
+mod serve;
+mod settings;
+mod tenants;
+mod watch;
+
+pub use boot::BootError;
+pub use builder::AppBuilder;
+pub use definition::AppDef;
+pub use instance::Instance;
+pub use serve::ServeError;
+pub use tenants::{TenantError, Tenants};

@@ -1,0 +1,95 @@
+//! From the typed configuration to what each service wants.
+
+use std::sync::Arc;
+
+use axum::http::HeaderName;
+use chrono_tz::Tz;
+use xcore_build::config::{Config, Directory as DirectoryKind};
+
+use super::boot::BootError;
+use super::directory_table::DirectoryTable;
+use super::existence::Everyone;
+use crate::cache::{Cache, CacheSettings};
+use crate::db::{Database, DatabaseSettings, OpenMode};
+use crate::scheduler::{Scheduler, SchedulerError, SchedulerSettings};
+use crate::tenancy::{Admission, Directory, DirectoryStore, FixedStore, OpenStore, Sources, TenantId};
+
+/// How the database is set up.
+pub(super) fn database(config: &Config, mode: OpenMode) -> Result<Option<DatabaseSettings>, BootError> {
+    let Some(section) = &config.services.database else { return Ok(None) };
+    let mut settings = DatabaseSettings::new(section.url.as_str(), &config.folder)
+        .map_err(|source| BootError::Database { source })?;
+    settings.max_open = section.max_open as usize;
+    settings.connections = section.connections as usize;
+    settings.busy_timeout = section.busy_timeout;
+    settings.drain_timeout = config.app.shutdown_grace;
+    settings.isolate = config.tenancy.isolate_db;
+    settings.mode = mode;
+    Ok(Some(settings))
+}
+
+/// The cache, if there is one.
+pub(super) fn cache(config: &Config) -> Option<Cache> {
+    let section = config.services.cache.as_ref()?;
+    let isolate = config.tenancy.isolate_cache;
+    Some(Cache::memory(CacheSettings { capacity: section.capacity, max_value: section.max_value, isolate }))
+}
+
+/// The scheduler, if there is one.
+pub(super) fn scheduler(config: &Config, default: Option<TenantId>) -> Result<Option<Scheduler>, BootError> {
+    let Some(section) = &config.services.scheduler else { return Ok(None) };
+    let settings = SchedulerSettings {
+        timezone: time_zone(&section.timezone)?,
+        concurrency: section.concurrency as usize,
+        isolate: config.tenancy.isolate_scheduler,
+        default_tenant: default,
+    };
+    Scheduler::memory(settings).map(Some).map_err(|source| BootError::Scheduler { source })
+}
+
+/// Who decides which tenant a request belongs to.
+pub(super) fn admission(config: &Config, database: Option<&Database>) -> Result<Admission, BootError> {
+    let tenancy = &config.tenancy;
+    let header = match &tenancy.header {
+        Some(name) => Some(
+            HeaderName::from_bytes(name.as_bytes())
+                .map_err(|source| BootError::Header { name: name.clone(), source })?,
+        ),
+        None => None,
+    };
+    let default = tenancy.default_tenant.as_deref().map(tenant_id).transpose()?;
+    let store: Arc<dyn DirectoryStore> = match (tenancy.directory, database) {
+        (DirectoryKind::Managed, Some(database)) => Arc::new(DirectoryTable::new(database.shared())),
+        (DirectoryKind::Managed, None) => Arc::new(FixedStore::new(ensured(config)?)),
+        (_, Some(database)) => Arc::new(OpenStore::new(Arc::new(database.clone()))),
+        (_, None) => Arc::new(OpenStore::new(Arc::new(Everyone))),
+    };
+    Ok(Admission {
+        enabled: tenancy.enabled,
+        sources: Sources {
+            header,
+            subdomain: tenancy.subdomain,
+            base_domain: tenancy.base_domain.as_deref().map(Into::into),
+        },
+        default,
+        directory: Directory::new(store, tenancy.directory_ttl),
+    })
+}
+
+/// The tenants that must exist: the default one and those of `tenancy.ensure`.
+pub(super) fn ensured(config: &Config) -> Result<Vec<TenantId>, BootError> {
+    let tenancy = &config.tenancy;
+    tenancy.default_tenant.iter().chain(&tenancy.ensure).map(|name| tenant_id(name)).collect()
+}
+
+/// An IANA time zone.
+pub(super) fn time_zone(name: &str) -> Result<Tz, BootError> {
+    name.parse().map_err(|_| {
+        let source = SchedulerError::UnknownZone { zone: name.to_owned() };
+        BootError::Scheduler { source }
+    })
+}
+
+fn tenant_id(name: &str) -> Result<TenantId, BootError> {
+    TenantId::parse(name).map_err(|source| BootError::Tenant { name: name.to_owned(), source })
+}

@@ -1,0 +1,140 @@
+//! What a kind of database must offer. SQLite is the first; every other one is a module beside it.
+//!
+//! Whole statements cross this border, not connections: how a statement finds a connection that stands on its tenant,
+//! and whether a switch of tenant travels with it, is the backend's own affair. The invariants that every backend
+//! keeps are I1 to I5 of the architecture; what matters most here:
+//!
+//! - a statement prepared for one tenant never serves another, also when its text is equal;
+//! - a future or stream that is dropped at any point leaves no connection whose state is not known;
+//! - a tenant whose database is missing is an error, never a fall-through to shared tables.
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, Statement, TransactionOptions, Values};
+
+use super::{DatabaseError, MigrationReport, Migrations};
+use crate::tenancy::{Tenant, TenantId};
+
+/// Whose data a statement works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// A tenant's own tables first, then the shared ones.
+    Tenant(Tenant),
+    /// The shared tables.
+    Shared,
+}
+
+/// Which database an operation of the operator works on. It names a tenant that need not be active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place<'a> {
+    /// The tenant's own database.
+    Tenant(&'a TenantId),
+    /// The shared database.
+    Shared,
+}
+
+/// Where the text of a statement comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// SeaORM rendered it from a query builder.
+    Built,
+    /// The user wrote it; its values are bound.
+    Raw,
+    /// The user wrote it, it may hold several statements and has no values.
+    Script,
+}
+
+/// A statement on its way to a database.
+#[derive(Debug)]
+pub(crate) struct Sql {
+    pub(crate) text: String,
+    pub(crate) values: Option<Values>,
+    pub(crate) origin: Origin,
+}
+
+impl Sql {
+    pub(crate) fn built(statement: Statement) -> Self {
+        Self { text: statement.sql, values: statement.values, origin: Origin::Built }
+    }
+
+    pub(crate) fn raw(statement: Statement) -> Self {
+        Self { text: statement.sql, values: statement.values, origin: Origin::Raw }
+    }
+
+    pub(crate) fn script(text: &str) -> Self {
+        Self { text: text.to_owned(), values: None, origin: Origin::Script }
+    }
+}
+
+/// Rows as they come.
+pub(crate) type Rows<'a> = BoxStream<'a, Result<QueryResult, DbErr>>;
+
+/// A kind of database.
+pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
+    /// How SeaORM renders statements for it.
+    fn dialect(&self) -> DbBackend;
+
+    /// Runs a statement outside a transaction.
+    fn execute<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<ExecResult, DbErr>>;
+
+    /// Runs a statement outside a transaction and gives its first row.
+    fn query_one<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Option<QueryResult>, DbErr>>;
+
+    /// Runs a statement outside a transaction and gives all rows.
+    fn query_all<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Vec<QueryResult>, DbErr>>;
+
+    /// Runs a statement outside a transaction and gives its rows one by one.
+    fn stream<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Rows<'static>, DbErr>>;
+
+    /// Pins a connection and begins a transaction on it.
+    fn begin<'a>(&'a self, scope: &'a Scope, options: TransactionOptions) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>>;
+
+    /// Makes the tenant's database; does nothing when it exists.
+    fn provision<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>>;
+
+    /// Whether the tenant has a database.
+    fn exists<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<bool, DatabaseError>>;
+
+    /// All tenants that have a database of their own, sorted.
+    fn tenants(&self) -> BoxFuture<'_, Result<Vec<TenantId>, DatabaseError>>;
+
+    /// Waits for the users of the tenant's database and deletes it; does nothing when there is none.
+    fn remove<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>>;
+
+    /// Applies what is pending and reports it.
+    fn migrate<'a>(&'a self, place: Place<'a>, migrations: &'a [Migrations]) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>>;
+
+    /// What [`Backend::migrate`] would apply. Changes nothing.
+    fn pending<'a>(&'a self, place: Place<'a>, migrations: &'a [Migrations]) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>>;
+
+    /// Refuses new users, waits a while for those there are and closes everything.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// A connection with an open transaction. Levels above 1 are savepoints.
+///
+/// Dropping a session rolls back what is open. After a future of it was dropped half-way, a session either knows that
+/// nothing was written or refuses to go on.
+pub(crate) trait Session: Send {
+    /// How many levels are open: 1 after `begin`, 0 once the transaction has ended.
+    fn level(&self) -> u32;
+
+    fn execute(&mut self, sql: Sql) -> BoxFuture<'_, Result<ExecResult, DbErr>>;
+
+    fn query_one(&mut self, sql: Sql) -> BoxFuture<'_, Result<Option<QueryResult>, DbErr>>;
+
+    fn query_all(&mut self, sql: Sql) -> BoxFuture<'_, Result<Vec<QueryResult>, DbErr>>;
+
+    fn stream(&mut self, sql: Sql) -> Result<Rows<'_>, DbErr>;
+
+    /// Opens one more level.
+    fn nest(&mut self) -> BoxFuture<'_, Result<(), DbErr>>;
+
+    /// Keeps what was done at this level and those above it, and closes them.
+    fn commit(&mut self, level: u32) -> BoxFuture<'_, Result<(), DbErr>>;
+
+    /// Undoes what was done at this level and those above it, and closes them.
+    fn rollback(&mut self, level: u32) -> BoxFuture<'_, Result<(), DbErr>>;
+}

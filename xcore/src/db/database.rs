@@ -1,0 +1,103 @@
+//! The service: the only door to connections.
+
+use std::sync::Arc;
+
+use super::backend::{Backend, Place};
+use super::sqlite::Sqlite;
+use super::{DatabaseError, DatabaseSettings, MigrationReport, Migrations, SharedDb, TenantDb};
+use crate::tenancy::{Tenant, TenantId};
+
+/// The database service. Cloning is one reference count.
+#[derive(Debug, Clone)]
+pub struct Database {
+    backend: Arc<dyn Backend>,
+}
+
+impl Database {
+    /// Opens the shared database, making it when it does not exist. Tenant databases are opened when they are used.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or another process serves it.
+    pub(crate) async fn open(settings: DatabaseSettings) -> Result<Self, DatabaseError> {
+        Ok(Self { backend: Arc::new(Sqlite::open(settings).await?) })
+    }
+
+    /// A service on a backend that a test keeps a hand on.
+    #[cfg(test)]
+    pub(super) fn on(backend: Arc<dyn Backend>) -> Self {
+        Self { backend }
+    }
+
+    /// The handle of a tenant. No I/O.
+    pub(crate) fn tenant(&self, tenant: &Tenant) -> TenantDb {
+        TenantDb::new(Arc::clone(&self.backend), tenant.clone())
+    }
+
+    /// The handle of the shared database. No I/O.
+    pub(crate) fn shared(&self) -> SharedDb {
+        SharedDb::new(Arc::clone(&self.backend))
+    }
+
+    /// Makes the tenant's database; does nothing when it exists. May be cancelled and run again.
+    pub(crate) async fn provision(&self, id: &TenantId) -> Result<(), DatabaseError> {
+        self.backend.provision(id).await
+    }
+
+    /// Whether the tenant has a database. A tenant that works on the shared one always has.
+    pub(crate) async fn exists(&self, id: &TenantId) -> Result<bool, DatabaseError> {
+        self.backend.exists(id).await
+    }
+
+    /// The tenants that have a database of their own, sorted.
+    pub(crate) async fn tenants_on_disk(&self) -> Result<Vec<TenantId>, DatabaseError> {
+        self.backend.tenants().await
+    }
+
+    /// Refuses new users of the tenant's database, waits for those there are, and deletes it. Does nothing when there is
+    /// none.
+    ///
+    /// # Errors
+    /// When it stays in use for longer than the drain timeout, or a server runs beside this process.
+    pub(crate) async fn remove(&self, id: &TenantId) -> Result<(), DatabaseError> {
+        self.backend.remove(id).await
+    }
+
+    /// Applies the pending migrations to a tenant's database, plugin by plugin in the order given.
+    ///
+    /// # Errors
+    /// At the first migration that fails; those before it stay applied.
+    pub(crate) async fn migrate_tenant(
+        &self,
+        id: &TenantId,
+        migrations: &[Migrations],
+    ) -> Result<MigrationReport, DatabaseError> {
+        self.backend.migrate(Place::Tenant(id), migrations).await
+    }
+
+    /// Applies the pending shared migrations to the shared database.
+    ///
+    /// # Errors
+    /// As [`Database::migrate_tenant`].
+    pub(crate) async fn migrate_shared(&self, migrations: &[Migrations]) -> Result<MigrationReport, DatabaseError> {
+        self.backend.migrate(Place::Shared, migrations).await
+    }
+
+    /// What [`Database::migrate_tenant`] would apply. Changes nothing.
+    pub(crate) async fn pending_tenant(
+        &self,
+        id: &TenantId,
+        migrations: &[Migrations],
+    ) -> Result<MigrationReport, DatabaseError> {
+        self.backend.pending(Place::Tenant(id), migrations).await
+    }
+
+    /// What [`Database::migrate_shared`] would apply. Changes nothing.
+    pub(crate) async fn pending_shared(&self, migrations: &[Migrations]) -> Result<MigrationReport, DatabaseError> {
+        self.backend.pending(Place::Shared, migrations).await
+    }
+
+    /// Refuses new users, waits for those there are for at most the drain timeout, and closes every database.
+    pub(crate) async fn close(&self) {
+        self.backend.close().await;
+    }
+}

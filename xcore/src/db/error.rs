@@ -1,0 +1,247 @@
+//! What can go wrong between a handle and its database.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
+
+use crate::tenancy::TenantId;
+
+/// Why the database service could not do what it was asked.
+///
+/// An error names at most the tenant it was raised for, never another one, and never a path of a tenant's file.
+///
+/// SeaORM's methods return [`DbErr`]. A `DatabaseError` that happens below them travels inside the `DbErr`;
+/// [`DatabaseError::find_in`] takes it out again and [`DatabaseError::is_unavailable_in`] says whether trying later
+/// helps.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// The configured address names no database that this version can use.
+    #[error("`{url}` is not a database address; use sqlite://FOLDER, for example sqlite://data")]
+    Address {
+        /// The address as configured.
+        url: String,
+    },
+    /// The data folder cannot be made, read or written.
+    #[error("cannot use the data folder `{}`; check that it exists and that this process may write to it", path.display())]
+    Folder {
+        /// The folder, or the file in it that the framework keeps for itself.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// Another process serves this data folder.
+    #[error(
+        "the data folder `{}` is served by another process{}; stop it first, or give this one a folder of its own",
+        folder.display(), process.map(|id| format!(" ({id})")).unwrap_or_default()
+    )]
+    Served {
+        /// The folder.
+        folder: PathBuf,
+        /// The process that holds it, when it left its number.
+        process: Option<u32>,
+    },
+    /// The tenant has no database.
+    #[error("tenant `{tenant}` has no database; create the tenant first")]
+    Missing {
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// Something lies where the tenant's database should be, and it was not made by this framework.
+    #[error("the database of tenant `{tenant}` cannot be trusted: {problem}; put the tenant's own file back")]
+    Odd {
+        /// The tenant.
+        tenant: TenantId,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The shared database is damaged or was replaced by something else.
+    #[error("the shared database cannot be trusted: {problem}; put the file back")]
+    OddShared {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The tenant is being removed.
+    #[error("tenant `{tenant}` is being removed")]
+    Removing {
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// The tenant could not be removed because its database stayed in use.
+    #[error("the database of tenant `{tenant}` was still in use after {waited:?}; suspend the tenant and try again")]
+    StillUsed {
+        /// The tenant.
+        tenant: TenantId,
+        /// How long the removal waited.
+        waited: Duration,
+    },
+    /// The name cannot be removed: it has no database of its own.
+    #[error("`{tenant}` works on the shared database, which is never removed")]
+    NotRemovable {
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// As many tenant databases as allowed are open and in use.
+    #[error("{max_open} tenant databases are in use, none became free within {waited:?}; try again, or raise max_open")]
+    TooManyOpen {
+        /// The configured limit.
+        max_open: usize,
+        /// How long the caller waited.
+        waited: Duration,
+    },
+    /// All connections of this database are in use.
+    #[error("all {connections} connections of this database are in use, none became free within {waited:?}; try again, or raise connections")]
+    NoConnection {
+        /// The configured limit.
+        connections: usize,
+        /// How long the caller waited.
+        waited: Duration,
+    },
+    /// Another transaction of this database kept writing.
+    #[error("another transaction kept writing to this database for {waited:?}; keep write transactions short, and do not write through `ctx.db` while a transaction of yours is open")]
+    WriterBusy {
+        /// How long the caller waited.
+        waited: Duration,
+    },
+    /// The service was closed.
+    #[error("the database service is closed")]
+    Closed,
+    /// The text would leave the tenant's database or the session that the framework keeps.
+    #[error("this SQL was refused: {reason}")]
+    Refused {
+        /// What is refused, and what to use instead.
+        reason: &'static str,
+    },
+    /// The transaction was committed, rolled back or abandoned before.
+    #[error("this transaction has ended; begin a new one")]
+    TransactionEnded,
+    /// A statement of the transaction was cancelled, so nobody knows whether it took effect.
+    #[error("a statement of this transaction was cancelled, so the transaction is rolled back; begin a new one")]
+    TransactionInterrupted,
+    /// Raw SQL opened a transaction and did not end it.
+    #[error("this SQL opened a transaction and did not end it, so it was rolled back; use begin() or end it in the same text")]
+    TransactionLeftOpen,
+    /// A migration failed. Those before it are applied and recorded; running again goes on with this one.
+    #[error("migration `{migration}` of plugin `{plugin}` failed; mend it and run the migrations again")]
+    Migration {
+        /// The plugin.
+        plugin: &'static str,
+        /// The migration's name.
+        migration: String,
+        /// What the database said.
+        #[source]
+        source: DbErr,
+    },
+    /// A migration attached or detached a database.
+    #[error("migration `{migration}` of plugin `{plugin}` attached or detached a database, which is refused; it was rolled back")]
+    MigrationAttached {
+        /// The plugin.
+        plugin: &'static str,
+        /// The migration's name.
+        migration: String,
+    },
+    /// The database holds migrations that the program does not know.
+    #[error("the database has migrations of plugin `{plugin}` that this program does not know ({}); run the version that made them, or a later one", names.join(", "))]
+    UnknownMigrations {
+        /// The plugin.
+        plugin: &'static str,
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// The database could not be opened or an internal statement failed.
+    #[error("the database could not be opened or read")]
+    Engine {
+        /// What the driver said.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+}
+
+impl DatabaseError {
+    /// Whether trying again later can help: the answer of a server is 503 instead of 500.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::TooManyOpen { .. }
+            | Self::NoConnection { .. }
+            | Self::WriterBusy { .. }
+            | Self::Removing { .. }
+            | Self::Closed => true,
+            Self::Engine { source } => engine_is_unavailable(source),
+            _ => false,
+        }
+    }
+
+    /// The `DatabaseError` that travels inside an error of SeaORM, if there is one.
+    ///
+    /// ```
+    /// use sea_orm::DbErr;
+    /// use xcore::db::DatabaseError;
+    ///
+    /// let error = DbErr::from(DatabaseError::Closed);
+    /// assert!(matches!(DatabaseError::find_in(&error), Some(DatabaseError::Closed)));
+    /// assert!(DatabaseError::find_in(&DbErr::RecordNotInserted).is_none());
+    /// ```
+    #[must_use]
+    pub fn find_in(error: &DbErr) -> Option<&Self> {
+        match engine_error(error)? {
+            sqlx::Error::Io(io) => io.get_ref()?.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether an error of SeaORM says that the database is busy, full or not reachable, so that trying again
+    /// later can help.
+    #[must_use]
+    pub fn is_unavailable_in(error: &DbErr) -> bool {
+        if let Some(own) = Self::find_in(error) {
+            return own.is_unavailable();
+        }
+        match error {
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout | ConnAcquireErr::ConnectionClosed) => true,
+            _ => engine_error(error).is_some_and(engine_is_unavailable),
+        }
+    }
+}
+
+impl From<DatabaseError> for DbErr {
+    /// SeaORM's error has no place for an error of another crate except below `sqlx::Error`.
+    fn from(error: DatabaseError) -> Self {
+        Self::Conn(RuntimeErr::SqlxError(Arc::new(sqlx::Error::Io(io::Error::other(error)))))
+    }
+}
+
+impl From<sqlx::Error> for DatabaseError {
+    fn from(source: sqlx::Error) -> Self {
+        Self::Engine { source: Arc::new(source) }
+    }
+}
+
+fn engine_error(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+fn engine_is_unavailable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed => true,
+        sqlx::Error::Database(error) => error
+            .code()
+            .and_then(|code| code.parse::<u32>().ok())
+            // The low byte is the primary result code: busy, locked, i/o error, disk full, cannot open
+            // (https://www.sqlite.org/rescode.html).
+            .is_some_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14)),
+        _ => false,
+    }
+}

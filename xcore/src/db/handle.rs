@@ -1,0 +1,221 @@
+//! The handles that work on a database: one tenant's, or the shared one.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use sea_orm::{
+    AccessMode, ConnectionTrait, DbBackend, DbErr, ExecResult, IsolationLevel, QueryResult, Statement, StatementBuilder,
+    StreamTrait, TransactionError, TransactionOptions, TransactionTrait,
+};
+
+use super::backend::{Backend, Scope, Sql};
+use super::{RowStream, Transaction};
+use crate::tenancy::Tenant;
+
+/// One tenant's database, as a context holds it in `ctx.db`.
+///
+/// It implements SeaORM's [`ConnectionTrait`], [`TransactionTrait`] and [`StreamTrait`], so every SeaORM method takes
+/// `&ctx.db`. A table is looked for among the tenant's own first, then among the shared ones, which a tenant can read
+/// and not write. No method of it, and no SQL given to it, reaches another tenant's data.
+///
+/// Making one does no I/O and cloning is two reference counts. Nothing is held between two statements: a statement
+/// takes a connection and gives it back. [`begin`](TransactionTrait::begin) holds one until the transaction ends.
+///
+/// # Cancellation
+/// A dropped future never leaves a half-done operation to whoever comes next: its connection is reset or closed first.
+/// Whether a write that was cancelled took effect is not known, as with any database.
+///
+/// # Raw SQL
+/// `ATTACH`, `DETACH`, `VACUUM INTO` and settings that reach beyond the connection are refused. SQL that changes the
+/// session (a `PRAGMA`, a temporary table) works for the statement or transaction that holds it and ends with it.
+#[derive(Clone)]
+pub struct TenantDb {
+    backend: Arc<dyn Backend>,
+    scope: Scope,
+}
+
+/// The shared database: the tables that every tenant reads, writable.
+///
+/// A plugin gets one only through `services(central)`, granted in `xcore.yaml`. It implements the same SeaORM traits
+/// as [`TenantDb`].
+#[derive(Clone)]
+pub struct SharedDb {
+    backend: Arc<dyn Backend>,
+    scope: Scope,
+}
+
+impl TenantDb {
+    pub(super) fn new(backend: Arc<dyn Backend>, tenant: Tenant) -> Self {
+        Self { backend, scope: Scope::Tenant(tenant) }
+    }
+}
+
+impl SharedDb {
+    pub(super) fn new(backend: Arc<dyn Backend>) -> Self {
+        Self { backend, scope: Scope::Shared }
+    }
+}
+
+impl fmt::Debug for TenantDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.scope {
+            Scope::Tenant(tenant) => write!(f, "TenantDb({tenant})"),
+            Scope::Shared => f.write_str("TenantDb"),
+        }
+    }
+}
+
+impl fmt::Debug for SharedDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedDb")
+    }
+}
+
+/// What the methods of SeaORM's traits return once `async_trait` has expanded them. Written out, so that a call is
+/// one boxed future (the backend's own) and not two.
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+macro_rules! sea_orm_traits {
+    ($handle:ident) => {
+        impl ConnectionTrait for $handle {
+            fn get_database_backend(&self) -> DbBackend {
+                self.backend.dialect()
+            }
+
+            fn execute_raw<'s, 'a>(&'s self, statement: Statement) -> Boxed<'a, Result<ExecResult, DbErr>>
+            where
+                's: 'a,
+                Self: 'a,
+            {
+                self.backend.execute(&self.scope, Sql::raw(statement))
+            }
+
+            fn execute<'s, 't, 'a, S>(&'s self, statement: &'t S) -> Boxed<'a, Result<ExecResult, DbErr>>
+            where
+                's: 'a,
+                't: 'a,
+                S: StatementBuilder + 'a,
+                Self: 'a,
+            {
+                self.backend.execute(&self.scope, Sql::built(self.backend.dialect().build(statement)))
+            }
+
+            fn execute_unprepared<'s, 't, 'a>(&'s self, sql: &'t str) -> Boxed<'a, Result<ExecResult, DbErr>>
+            where
+                's: 'a,
+                't: 'a,
+                Self: 'a,
+            {
+                self.backend.execute(&self.scope, Sql::script(sql))
+            }
+
+            fn query_one_raw<'s, 'a>(&'s self, statement: Statement) -> Boxed<'a, Result<Option<QueryResult>, DbErr>>
+            where
+                's: 'a,
+                Self: 'a,
+            {
+                self.backend.query_one(&self.scope, Sql::raw(statement))
+            }
+
+            fn query_one<'s, 't, 'a, S>(&'s self, statement: &'t S) -> Boxed<'a, Result<Option<QueryResult>, DbErr>>
+            where
+                's: 'a,
+                't: 'a,
+                S: StatementBuilder + 'a,
+                Self: 'a,
+            {
+                self.backend.query_one(&self.scope, Sql::built(self.backend.dialect().build(statement)))
+            }
+
+            fn query_all_raw<'s, 'a>(&'s self, statement: Statement) -> Boxed<'a, Result<Vec<QueryResult>, DbErr>>
+            where
+                's: 'a,
+                Self: 'a,
+            {
+                self.backend.query_all(&self.scope, Sql::raw(statement))
+            }
+
+            fn query_all<'s, 't, 'a, S>(&'s self, statement: &'t S) -> Boxed<'a, Result<Vec<QueryResult>, DbErr>>
+            where
+                's: 'a,
+                't: 'a,
+                S: StatementBuilder + 'a,
+                Self: 'a,
+            {
+                self.backend.query_all(&self.scope, Sql::built(self.backend.dialect().build(statement)))
+            }
+
+            fn support_returning(&self) -> bool {
+                supports_returning(self.backend.dialect())
+            }
+        }
+
+        impl StreamTrait for $handle {
+            type Stream<'a> = RowStream<'static>;
+
+            fn get_database_backend(&self) -> DbBackend {
+                self.backend.dialect()
+            }
+
+            fn stream_raw<'a>(&'a self, statement: Statement) -> Boxed<'a, Result<RowStream<'static>, DbErr>> {
+                Box::pin(async move { Ok(RowStream::of(self.backend.stream(&self.scope, Sql::raw(statement)).await?)) })
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl TransactionTrait for $handle {
+            type Transaction = Transaction;
+
+            async fn begin(&self) -> Result<Transaction, DbErr> {
+                self.begin_with_options(TransactionOptions::default()).await
+            }
+
+            async fn begin_with_config(
+                &self,
+                isolation_level: Option<IsolationLevel>,
+                access_mode: Option<AccessMode>,
+            ) -> Result<Transaction, DbErr> {
+                self.begin_with_options(TransactionOptions { isolation_level, access_mode, sqlite_transaction_mode: None })
+                    .await
+            }
+
+            async fn begin_with_options(&self, options: TransactionOptions) -> Result<Transaction, DbErr> {
+                let session = self.backend.begin(&self.scope, options).await?;
+                Ok(Transaction::new(session, self.backend.dialect()))
+            }
+
+            async fn transaction<F, T, E>(&self, callback: F) -> Result<T, TransactionError<E>>
+            where
+                F: for<'c> FnOnce(&'c Transaction) -> Boxed<'c, Result<T, E>> + Send,
+                T: Send,
+                E: fmt::Display + fmt::Debug + Send,
+            {
+                self.begin().await?.run(callback).await
+            }
+
+            async fn transaction_with_config<F, T, E>(
+                &self,
+                callback: F,
+                isolation_level: Option<IsolationLevel>,
+                access_mode: Option<AccessMode>,
+            ) -> Result<T, TransactionError<E>>
+            where
+                F: for<'c> FnOnce(&'c Transaction) -> Boxed<'c, Result<T, E>> + Send,
+                T: Send,
+                E: fmt::Display + fmt::Debug + Send,
+            {
+                self.begin_with_config(isolation_level, access_mode).await?.run(callback).await
+            }
+        }
+    };
+}
+
+sea_orm_traits!(TenantDb);
+sea_orm_traits!(SharedDb);
+
+/// SeaORM asks a Cargo feature for SQLite; the SQLite that is compiled in always can (since 3.35).
+pub(super) fn supports_returning(dialect: DbBackend) -> bool {
+    dialect == DbBackend::Sqlite || dialect.support_returning()
+}

@@ -1,0 +1,14 @@
+//! SQLite: a file per tenant, beside one that is shared.
+
+mod connection;
+mod file;
+mod layout;
+mod lease;
+mod migrate;
+mod registry;
+mod run;
+mod service;
+mod session;
+mod text;
+
+pub(super) use service::Sqlite;

@@ -1,0 +1,299 @@
+//! SQLite as a [`Backend`].
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, TransactionOptions};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+
+use super::connection::{Connection, Target};
+use super::file::{FileUser, Limits, OpenFile};
+use super::layout::{self, Claim, Found, Layout};
+use super::lease::Lease;
+use super::registry::Registry;
+use super::session::{Begin, SqliteSession};
+use super::text::{Verdict, judge};
+use super::{migrate, run};
+use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql};
+use crate::db::rows::RowStream;
+use crate::db::{DatabaseError, DatabaseSettings, MigrationReport, Migrations, OpenMode};
+use crate::tenancy::TenantId;
+
+/// The embedded database.
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    pub(super) registry: Arc<Registry>,
+    layout: Layout,
+    limits: Arc<Limits>,
+    isolate: bool,
+    /// Held for as long as this process serves.
+    serving: std::sync::Mutex<Option<Claim>>,
+    mode: OpenMode,
+    /// One change of files at a time in this process; [`Claim::change_files`] does the same among processes.
+    changing: Mutex<()>,
+}
+
+impl Sqlite {
+    pub(crate) async fn open(settings: DatabaseSettings) -> Result<Self, DatabaseError> {
+        let layout = Layout::prepare(&settings.folder)?;
+        let serving = match settings.mode {
+            OpenMode::Exclusive => Some(Claim::serve(&layout)?),
+            OpenMode::Beside => None,
+        };
+        let limits = Arc::new(Limits {
+            max_open: settings.max_open.clamp(1, tokio::sync::Semaphore::MAX_PERMITS),
+            connections: settings.connections.clamp(1, tokio::sync::Semaphore::MAX_PERMITS),
+            busy_timeout: settings.busy_timeout,
+            acquire_timeout: settings.acquire_timeout,
+            drain_timeout: settings.drain_timeout,
+            runtime: Handle::current(),
+            waiting: Default::default(),
+            mutants: Default::default(),
+        });
+        let sqlite = Self {
+            registry: Registry::new(layout.clone(), Arc::clone(&limits)),
+            layout,
+            limits,
+            isolate: settings.isolate,
+            serving: std::sync::Mutex::new(serving),
+            mode: settings.mode,
+            changing: Mutex::new(()),
+        };
+        let shared = sqlite.registry.shared()?;
+        sqlite.make(&shared.file().target).await?;
+        // Opens one connection now, so that a damaged file stops the start and not the first request.
+        OpenFile::lend(shared, false).await?;
+        Ok(sqlite)
+    }
+
+    /// Whether this tenant works on the shared file.
+    fn is_shared(&self, id: &TenantId) -> bool {
+        !self.isolate || id.is_public()
+    }
+
+    async fn file(&self, scope: &Scope) -> Result<FileUser, DatabaseError> {
+        match scope {
+            Scope::Tenant(tenant) => self.file_of(Place::Tenant(tenant.id())).await,
+            Scope::Shared => self.registry.shared(),
+        }
+    }
+
+    async fn file_of(&self, place: Place<'_>) -> Result<FileUser, DatabaseError> {
+        match place {
+            Place::Tenant(id) if !self.is_shared(id) => self.registry.tenant(id).await,
+            Place::Tenant(_) | Place::Shared => self.registry.shared(),
+        }
+    }
+
+    async fn lease(&self, scope: &Scope, verdict: Verdict) -> Result<Lease, DatabaseError> {
+        OpenFile::lend(self.file(scope).await?, verdict.writes).await
+    }
+
+    /// Makes a file that does not exist, and finishes one whose making was cut short.
+    async fn make(&self, target: &Target) -> Result<(), DatabaseError> {
+        let _one = self.changing.lock().await;
+        let claim = self.change_files().await?;
+        if layout::look(&target.path) == Found::Nothing {
+            layout::create(&target.path)?;
+        }
+        let made = Connection::initialise(target).await;
+        drop(claim);
+        made
+    }
+
+    async fn change_files(&self) -> Result<Claim, DatabaseError> {
+        let (layout, wait) = (self.layout.clone(), self.limits.drain_timeout);
+        blocking(move || Claim::change_files(&layout, wait)).await
+    }
+
+    #[cfg(test)]
+    pub(crate) fn open_files(&self) -> usize {
+        self.registry.count()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn break_rule_two(&self) {
+        self.limits.mutants.reuse_anything.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// Runs file work on a thread where it may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DatabaseError> + Send + 'static,
+) -> Result<T, DatabaseError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        // The runtime is shutting down; the work itself does not panic.
+        Err(_stopped) => Err(DatabaseError::Closed),
+    }
+}
+
+fn verdict_of(sql: &Sql) -> Result<Verdict, DatabaseError> {
+    judge(&sql.text).map_err(|reason| DatabaseError::Refused { reason })
+}
+
+impl Backend for Sqlite {
+    fn dialect(&self) -> DbBackend {
+        DbBackend::Sqlite
+    }
+
+    fn execute<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<ExecResult, DbErr>> {
+        async move {
+            let verdict = verdict_of(&sql)?;
+            let mut lease = self.lease(scope, verdict).await?;
+            let mut result = run::execute(lease.start(verdict).await?, sql).await;
+            if verdict.transaction && result.is_ok() {
+                lease.finish(None);
+                // Succeeds when a transaction is open, and then nothing of it was kept.
+                if run::control(lease.start(verdict).await?, "ROLLBACK").await.is_ok() {
+                    result = Err(DatabaseError::TransactionLeftOpen.into());
+                }
+            }
+            lease.finish(result.as_ref().err());
+            result
+        }
+        .boxed()
+    }
+
+    fn query_one<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Option<QueryResult>, DbErr>> {
+        async move {
+            let verdict = verdict_of(&sql)?;
+            let mut lease = self.lease(scope, verdict).await?;
+            let result = run::query_one(lease.start(verdict).await?, sql, !verdict.writes).await;
+            lease.finish(result.as_ref().err());
+            result
+        }
+        .boxed()
+    }
+
+    fn query_all<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Vec<QueryResult>, DbErr>> {
+        async move {
+            let verdict = verdict_of(&sql)?;
+            let mut lease = self.lease(scope, verdict).await?;
+            let result = run::query_all(lease.start(verdict).await?, sql).await;
+            lease.finish(result.as_ref().err());
+            result
+        }
+        .boxed()
+    }
+
+    fn stream<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Rows<'static>, DbErr>> {
+        async move {
+            let verdict = verdict_of(&sql)?;
+            let mut lease = self.lease(scope, verdict).await?;
+            let rows = RowStream::produce(move |table| async move {
+                let connection = match lease.start(verdict).await {
+                    Ok(connection) => connection,
+                    Err(error) => return table.put(Err(error.into())).await,
+                };
+                let mut failed = None;
+                let mut rows = run::stream(connection, sql);
+                while let Some(row) = rows.next().await {
+                    failed = row.as_ref().err().cloned();
+                    table.put(row).await;
+                }
+                drop(rows);
+                lease.finish(failed.as_ref());
+            });
+            Ok(rows.boxed())
+        }
+        .boxed()
+    }
+
+    fn begin<'a>(
+        &'a self,
+        scope: &'a Scope,
+        options: TransactionOptions,
+    ) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>> {
+        async move {
+            let begin = Begin::of(&options);
+            let lease = OpenFile::lend(self.file(scope).await?, begin.writes()).await?;
+            let session: Box<dyn Session> = Box::new(SqliteSession::begin(lease, begin).await?);
+            Ok(session)
+        }
+        .boxed()
+    }
+
+    fn provision<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>> {
+        async move { if self.is_shared(id) { Ok(()) } else { self.make(&self.registry.target(id)).await } }.boxed()
+    }
+
+    fn exists<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<bool, DatabaseError>> {
+        async move {
+            if self.is_shared(id) {
+                return Ok(true);
+            }
+            let path = self.layout.tenant(id);
+            let tenant = *id;
+            blocking(move || match layout::look(&path) {
+                Found::File => Ok(true),
+                Found::Nothing => Ok(false),
+                Found::Odd(problem) => Err(DatabaseError::Odd { tenant, problem }),
+            })
+            .await
+        }
+        .boxed()
+    }
+
+    fn tenants(&self) -> BoxFuture<'_, Result<Vec<TenantId>, DatabaseError>> {
+        let layout = self.layout.clone();
+        blocking(move || layout.tenants()).boxed()
+    }
+
+    fn remove<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>> {
+        async move {
+            if self.is_shared(id) {
+                return Err(DatabaseError::NotRemovable { tenant: *id });
+            }
+            // A server beside this process would go on writing to the deleted file.
+            let _not_served = match self.mode {
+                OpenMode::Exclusive => None,
+                OpenMode::Beside => Some(Claim::not_served(&self.layout)?),
+            };
+            let _evacuated = self.registry.evacuate(id).await?;
+            let _one = self.changing.lock().await;
+            let claim = self.change_files().await?;
+            let path = self.layout.tenant(id);
+            // From here on in one piece, also when the caller goes away.
+            let deleted = blocking(move || layout::delete(&path)).await;
+            drop(claim);
+            deleted
+        }
+        .boxed()
+    }
+
+    fn migrate<'a>(
+        &'a self,
+        place: Place<'a>,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>> {
+        async move {
+            let user = self.file_of(place).await?;
+            migrate::migrate(user.file(), &self.layout, place, migrations).await
+        }
+        .boxed()
+    }
+
+    fn pending<'a>(
+        &'a self,
+        place: Place<'a>,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>> {
+        async move {
+            let user = self.file_of(place).await?;
+            migrate::pending(&user.file().target, place, migrations).await
+        }
+        .boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async move {
+            self.registry.close().await;
+            // The next server may start.
+            self.serving.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        }
+        .boxed()
+    }
+}

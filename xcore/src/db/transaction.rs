@@ -1,0 +1,327 @@
+//! An open transaction, and savepoints in it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures_util::StreamExt;
+use sea_orm::{
+    AccessMode, ConnectionTrait, DbBackend, DbErr, ExecResult, IsolationLevel, QueryResult, Statement, StatementBuilder,
+    StreamTrait, TransactionError, TransactionOptions, TransactionSession, TransactionTrait,
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::backend::{Session, Sql};
+use super::handle::supports_returning;
+use super::{DatabaseError, RowStream};
+
+/// An open transaction on one database, or a savepoint in one.
+///
+/// It implements SeaORM's [`ConnectionTrait`], [`StreamTrait`] and [`TransactionTrait`]: beginning one on it opens a
+/// savepoint. Dropping it without [`commit`](Transaction::commit) rolls back, before anybody else gets the connection and
+/// before the next statement of an outer transaction runs.
+///
+/// # Cancellation
+/// When a *writing* statement of it is cancelled, nobody knows whether it took effect. The transaction then refuses to go
+/// on and cannot be committed. A cancelled read, or a row stream that is dropped early, does it no harm.
+pub struct Transaction {
+    shared: Arc<Shared>,
+    level: u32,
+    finished: bool,
+    dialect: DbBackend,
+}
+
+struct Shared {
+    /// `None` once the outermost level has ended.
+    session: Mutex<Option<Box<dyn Session>>>,
+    /// The lowest level that was dropped without an end and is still to be rolled back.
+    abandoned: AtomicU32,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Transaction {
+    pub(super) fn new(session: Box<dyn Session>, dialect: DbBackend) -> Self {
+        let level = session.level();
+        let shared = Shared { session: Mutex::new(Some(session)), abandoned: AtomicU32::new(NONE) };
+        Self { shared: Arc::new(shared), level, finished: false, dialect }
+    }
+
+    /// Keeps what was done. Of a savepoint: hands it to the outer transaction.
+    ///
+    /// # Errors
+    /// When the database refuses (for example a deferred constraint), or the transaction has ended or was interrupted.
+    /// Nothing is kept then.
+    pub async fn commit(mut self) -> Result<(), DbErr> {
+        self.end(true).await
+    }
+
+    /// Undoes what was done.
+    ///
+    /// # Errors
+    /// When the database fails, or the transaction has ended before.
+    pub async fn rollback(mut self) -> Result<(), DbErr> {
+        self.end(false).await
+    }
+
+    async fn end(&mut self, keep: bool) -> Result<(), DbErr> {
+        let (shared, level) = (Arc::clone(&self.shared), self.level);
+        let mut pinned = Pinned::of(&shared, level).await?;
+        let session = pinned.session()?;
+        if keep {
+            session.commit(level).await?;
+        } else {
+            session.rollback(level).await?;
+        }
+        self.finished = true;
+        if level == 1 {
+            // The connection goes back now, not when the last savepoint's handle is dropped.
+            *pinned.guard = None;
+        }
+        Ok(())
+    }
+
+    /// Runs the callback and ends the transaction by its result.
+    pub(super) async fn run<F, T, E>(self, callback: F) -> Result<T, TransactionError<E>>
+    where
+        F: for<'c> FnOnce(&'c Self) -> Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>> + Send,
+        T: Send,
+        E: fmt::Display + fmt::Debug + Send,
+    {
+        match callback(&self).await {
+            Ok(value) => {
+                self.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.rollback().await?;
+                Err(TransactionError::Transaction(error))
+            }
+        }
+    }
+}
+
+/// The session, locked for one operation at one level.
+struct Pinned<'a> {
+    guard: MutexGuard<'a, Option<Box<dyn Session>>>,
+}
+
+impl<'a> Pinned<'a> {
+    /// Locks the session, after what was abandoned above this level has been rolled back.
+    async fn of(shared: &'a Shared, level: u32) -> Result<Self, DbErr> {
+        let mut guard = shared.session.lock().await;
+        let session = guard.as_mut().ok_or(DatabaseError::TransactionEnded)?;
+        let abandoned = shared.abandoned.load(Ordering::Acquire);
+        if abandoned <= level {
+            return Err(DatabaseError::TransactionEnded.into());
+        }
+        if abandoned != NONE {
+            if abandoned <= session.level() {
+                session.rollback(abandoned).await?;
+            }
+            // A level between may have been abandoned meanwhile; then the mark stays and is seen next time.
+            let _ = shared.abandoned.compare_exchange(abandoned, NONE, Ordering::AcqRel, Ordering::Acquire);
+        }
+        if session.level() < level {
+            return Err(DatabaseError::TransactionEnded.into());
+        }
+        Ok(Self { guard })
+    }
+
+    fn session(&mut self) -> Result<&mut Box<dyn Session>, DbErr> {
+        self.guard.as_mut().ok_or_else(|| DatabaseError::TransactionEnded.into())
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.shared.abandoned.fetch_min(self.level, Ordering::AcqRel);
+            if self.level == 1
+                && let Ok(mut session) = self.shared.session.try_lock()
+            {
+                // Rolls back at once, also when a savepoint's handle outlives this one.
+                *session = None;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction").field("level", &self.level).finish_non_exhaustive()
+    }
+}
+
+impl Transaction {
+    async fn do_execute(&self, sql: Sql) -> Result<ExecResult, DbErr> {
+        Pinned::of(&self.shared, self.level).await?.session()?.execute(sql).await
+    }
+
+    async fn do_query_one(&self, sql: Sql) -> Result<Option<QueryResult>, DbErr> {
+        Pinned::of(&self.shared, self.level).await?.session()?.query_one(sql).await
+    }
+
+    async fn do_query_all(&self, sql: Sql) -> Result<Vec<QueryResult>, DbErr> {
+        Pinned::of(&self.shared, self.level).await?.session()?.query_all(sql).await
+    }
+}
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        self.dialect
+    }
+
+    fn execute_raw<'s, 'a>(&'s self, statement: Statement) -> Boxed<'a, Result<ExecResult, DbErr>>
+    where
+        's: 'a,
+        Self: 'a,
+    {
+        Box::pin(self.do_execute(Sql::raw(statement)))
+    }
+
+    fn execute<'s, 't, 'a, S>(&'s self, statement: &'t S) -> Boxed<'a, Result<ExecResult, DbErr>>
+    where
+        's: 'a,
+        't: 'a,
+        S: StatementBuilder + 'a,
+        Self: 'a,
+    {
+        Box::pin(self.do_execute(Sql::built(self.dialect.build(statement))))
+    }
+
+    fn execute_unprepared<'s, 't, 'a>(&'s self, sql: &'t str) -> Boxed<'a, Result<ExecResult, DbErr>>
+    where
+        's: 'a,
+        't: 'a,
+        Self: 'a,
+    {
+        Box::pin(self.do_execute(Sql::script(sql)))
+    }
+
+    fn query_one_raw<'s, 'a>(&'s self, statement: Statement) -> Boxed<'a, Result<Option<QueryResult>, DbErr>>
+    where
+        's: 'a,
+        Self: 'a,
+    {
+        Box::pin(self.do_query_one(Sql::raw(statement)))
+    }
+
+    fn query_one<'s, 't, 'a, S>(&'s self, statement: &'t S) -> Boxed<'a, Result<Option<QueryResult>, DbErr>>
+    where
+        's: 'a,
+        't: 'a,
+        S: StatementBuilder + 'a,
+        Self: 'a,
+    {
+        Box::pin(self.do_query_one(Sql::built(self.dialect.build(statement))))
+    }
+
+    fn query_all_raw<'s, 'a>(&'s self, statement: Statement) -> Boxed<'a, Result<Vec<QueryResult>, DbErr>>
+    where
+        's: 'a,
+        Self: 'a,
+    {
+        Box::pin(self.do_query_all(Sql::raw(statement)))
+    }
+
+    fn query_all<'s, 't, 'a, S>(&'s self, statement: &'t S) -> Boxed<'a, Result<Vec<QueryResult>, DbErr>>
+    where
+        's: 'a,
+        't: 'a,
+        S: StatementBuilder + 'a,
+        Self: 'a,
+    {
+        Box::pin(self.do_query_all(Sql::built(self.dialect.build(statement))))
+    }
+
+    fn support_returning(&self) -> bool {
+        supports_returning(self.dialect)
+    }
+}
+
+impl StreamTrait for Transaction {
+    type Stream<'a> = RowStream<'a>;
+
+    fn get_database_backend(&self) -> DbBackend {
+        self.dialect
+    }
+
+    /// The stream holds the transaction: nothing else runs on it until the stream is dropped.
+    fn stream_raw<'a>(&'a self, statement: Statement) -> Boxed<'a, Result<RowStream<'a>, DbErr>> {
+        Box::pin(async move {
+            let mut pinned = Pinned::of(&self.shared, self.level).await?;
+            Ok(RowStream::produce(move |table| async move {
+                let rows = pinned.session().and_then(|session| session.stream(Sql::raw(statement)));
+                match rows {
+                    Ok(mut rows) => {
+                        while let Some(row) = rows.next().await {
+                            table.put(row).await;
+                        }
+                    }
+                    Err(error) => table.put(Err(error)).await,
+                }
+            }))
+        })
+    }
+}
+
+#[async_trait::async_trait]
+impl TransactionTrait for Transaction {
+    type Transaction = Self;
+
+    async fn begin(&self) -> Result<Self, DbErr> {
+        let mut pinned = Pinned::of(&self.shared, self.level).await?;
+        let session = pinned.session()?;
+        session.nest().await?;
+        Ok(Self { shared: Arc::clone(&self.shared), level: session.level(), finished: false, dialect: self.dialect })
+    }
+
+    /// A savepoint has the isolation and access of its transaction; the arguments are not used.
+    async fn begin_with_config(&self, _: Option<IsolationLevel>, _: Option<AccessMode>) -> Result<Self, DbErr> {
+        self.begin().await
+    }
+
+    /// A savepoint has the isolation and access of its transaction; the options are not used.
+    async fn begin_with_options(&self, _: TransactionOptions) -> Result<Self, DbErr> {
+        self.begin().await
+    }
+
+    async fn transaction<F, T, E>(&self, callback: F) -> Result<T, TransactionError<E>>
+    where
+        F: for<'c> FnOnce(&'c Self) -> Boxed<'c, Result<T, E>> + Send,
+        T: Send,
+        E: fmt::Display + fmt::Debug + Send,
+    {
+        self.begin().await?.run(callback).await
+    }
+
+    async fn transaction_with_config<F, T, E>(
+        &self,
+        callback: F,
+        _: Option<IsolationLevel>,
+        _: Option<AccessMode>,
+    ) -> Result<T, TransactionError<E>>
+    where
+        F: for<'c> FnOnce(&'c Self) -> Boxed<'c, Result<T, E>> + Send,
+        T: Send,
+        E: fmt::Display + fmt::Debug + Send,
+    {
+        self.begin().await?.run(callback).await
+    }
+}
+
+#[async_trait::async_trait]
+impl TransactionSession for Transaction {
+    async fn commit(self) -> Result<(), DbErr> {
+        Self::commit(self).await
+    }
+
+    async fn rollback(self) -> Result<(), DbErr> {
+        Self::rollback(self).await
+    }
+}

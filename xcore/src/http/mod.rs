@@ -1,0 +1,9 @@
+//! Plugins over HTTP: the router, and requests that the app makes to itself.
+
+mod by_name;
+mod router;
+
+pub use by_name::CallError;
+
+pub(crate) use by_name::request_for;
+pub(crate) use router::{full_path, router};

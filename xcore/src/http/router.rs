@@ -1,0 +1,51 @@
+//! The axum router of an app.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
+
+use crate::error::Error;
+use crate::plugin::{ActionSpec, AnyMounted};
+
+/// The routes of all plugins below `prefix`. Whatever is not there is answered by a problem document.
+///
+/// `app!` has proved that no two of them clash, so axum cannot panic here.
+pub(crate) fn router(prefix: &str, plugins: &[(&'static str, Arc<dyn AnyMounted>)], with_internal: bool) -> Router {
+    let mut routes: BTreeMap<String, MethodRouter> = BTreeMap::new();
+    for (path, plugin) in plugins {
+        for (spec, methods) in plugin.routes(with_internal) {
+            let route = routes.entry(full_path(prefix, path, spec)).or_default();
+            *route = std::mem::take(route).merge(methods);
+        }
+    }
+    routes
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| router.route(&path, methods))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_method)
+}
+
+/// `{app.prefix}{plugin path}{action path}`, without a slash at the end unless it is all there is.
+pub(crate) fn full_path(prefix: &str, plugin_path: &str, spec: &ActionSpec) -> String {
+    let plugin_path = plugin_path.trim_end_matches('/');
+    let own = if spec.path == "/" { "" } else { spec.path };
+    let path = format!("{prefix}{plugin_path}{own}");
+    if path.is_empty() { "/".to_owned() } else { path }
+}
+
+async fn no_such_route() -> Response {
+    Error::own(StatusCode::NOT_FOUND, "no-such-route", Some("no action has this path".to_owned())).into_response()
+}
+
+async fn no_such_method() -> Response {
+    Error::own(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        Some("no action with this path has this method; see the Allow header".to_owned()),
+    )
+    .into_response()
+}

@@ -1,0 +1,5 @@
+//! The log of an app's binary.
+
+mod log;
+
+pub(crate) use log::init_log;

@@ -1,0 +1,245 @@
+//! What the generated glue of an action calls: extract the arguments, run the method, make a response.
+
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::handle::permit;
+use super::supervisor::{Call, X_REQUEST_ID, supervise};
+use super::{ActionSpec, AppState, Mounted, Plugin, PluginContext};
+use crate::error::{Cause, Error, Result};
+use crate::tenancy::Preadmitted;
+
+/// axum's own limit, which needs no entry in the request.
+const AXUM_BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+/// Serves one request with one action: admits the tenant, makes its context, runs the glue under the supervisor.
+pub async fn serve<P, F, Fut>(
+    mounted: Arc<Mounted<P>>,
+    spec: &'static ActionSpec,
+    mut request: Request,
+    action: F,
+) -> Response
+where
+    P: Plugin,
+    F: FnOnce(Arc<Mounted<P>>, P::Context, Request) -> Fut,
+    Fut: Future<Output = Response>,
+{
+    let call = Call::of_request(spec, request.headers());
+    let runtime = mounted.runtime();
+    let limit = spec.timeout.unwrap_or(runtime.request_timeout);
+    if runtime.body_limit != AXUM_BODY_LIMIT && !http_body::Body::is_end_stream(request.body()) {
+        DefaultBodyLimit::max(runtime.body_limit).apply(&mut request);
+    }
+    let work = async {
+        let tenant =
+            match mounted.runtime().admission.admit(request.headers(), request.uri(), request.extensions()).await {
+                Ok(tenant) => tenant,
+                Err(refused) => return Error::from(refused).into_response(),
+            };
+        if let Some(caller) = request.extensions().get::<Preadmitted>().and_then(|by_name| by_name.caller)
+            && let Err(refused) = permit(spec, caller)
+        {
+            return refused.into_response();
+        }
+        call.tenant(&tenant);
+        let context = P::Context::new(&mounted, tenant);
+        action(Arc::clone(&mounted), context, request).await
+    };
+    let mut response = match supervise(&call, Some(limit), work).await {
+        Ok(response) => response,
+        Err(stopped) => stopped.answer().into_response(),
+    };
+    if let Some(status) = spec.status
+        && response.status() == StatusCode::OK
+        && let Ok(status) = StatusCode::from_u16(status)
+    {
+        *response.status_mut() = status;
+    }
+    finish(&call, &mut response);
+    response
+}
+
+/// Logs what the client must not see, and names the request.
+fn finish(call: &Call, response: &mut Response) {
+    let failed = response.status().is_client_error() || response.status().is_server_error();
+    if (failed || call.id.is_given())
+        && let Some(id) = call.id.to_header()
+    {
+        response.headers_mut().insert(X_REQUEST_ID, id);
+    }
+    if failed && let Some(Cause(cause)) = response.extensions_mut().remove::<Cause>() {
+        let status = response.status().as_u16();
+        let chain = chain(cause.as_ref());
+        call.span().in_scope(|| {
+            if status >= 500 {
+                tracing::error!(status, request_id = %call.id, error = %chain, "the action failed");
+            } else {
+                tracing::debug!(status, request_id = %call.id, error = %chain, "the action was refused");
+            }
+        });
+    }
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut link = error.source();
+    while let Some(cause) = link {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        link = cause.source();
+    }
+    text
+}
+
+/// An argument of an action that reads the head of the request.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of an action here",
+    label = "not an axum extractor of the request's head",
+    note = "arguments before the last one implement `FromRequestParts`, such as `Path<T>`, `Query<T>` or `HeaderMap`; an extractor that reads the body, such as `Json<T>`, goes last"
+)]
+pub trait HeadArgument: Sized + Send {
+    #[doc(hidden)]
+    fn extract(parts: &mut Parts, state: &AppState) -> impl Future<Output = Result<Self, Response>> + Send;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> HeadArgument for T
+where
+    T: FromRequestParts<AppState> + Send,
+{
+    async fn extract(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        // A rejection need not be `Send`, so it becomes a response before the next await.
+        match T::from_request_parts(parts, state).await.map_err(IntoResponse::into_response) {
+            Ok(value) => Ok(value),
+            Err(refusal) => Err(rejected(refusal).await),
+        }
+    }
+}
+
+/// The last argument of an action, which may read the body.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of an action",
+    label = "not an axum extractor",
+    note = "arguments after `ctx` are axum extractors, such as `Path<T>`, `Query<T>` or `Json<T>`; a type of your own implements `FromRequestParts` or `FromRequest`"
+)]
+pub trait LastArgument<M>: Sized + Send {
+    #[doc(hidden)]
+    fn extract(request: Request, state: &AppState) -> impl Future<Output = Result<Self, Response>> + Send;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, M> LastArgument<M> for T
+where
+    T: FromRequest<AppState, M> + Send,
+{
+    async fn extract(request: Request, state: &AppState) -> Result<Self, Response> {
+        // A rejection need not be `Send`, so it becomes a response before the next await.
+        match T::from_request(request, state).await.map_err(IntoResponse::into_response) {
+            Ok(value) => Ok(value),
+            Err(refusal) => Err(rejected(refusal).await),
+        }
+    }
+}
+
+/// What an action returns.
+#[diagnostic::on_unimplemented(
+    message = "an action cannot return `{Self}`",
+    label = "not a response",
+    note = "return something that implements axum's `IntoResponse`: `Json<T>`, `String`, `StatusCode`, or a `Result` of it and `xcore::Error`"
+)]
+pub trait Reply {
+    #[doc(hidden)]
+    fn reply(self) -> Response;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: IntoResponse> Reply for T {
+    fn reply(self) -> Response {
+        self.into_response()
+    }
+}
+
+/// Extracts an argument from the head.
+pub async fn extract_part<T: HeadArgument>(parts: &mut Parts, state: &AppState) -> Result<T, Response> {
+    T::extract(parts, state).await
+}
+
+/// Extracts the last argument.
+pub async fn extract_last<T: LastArgument<M>, M>(request: Request, state: &AppState) -> Result<T, Response> {
+    T::extract(request, state).await
+}
+
+/// Makes a response of a result.
+pub fn respond<T: Reply>(result: T) -> Response {
+    result.reply()
+}
+
+/// What a typed handle returns for the result of an action.
+pub fn outcome<T, E: IntoResponse + 'static>(result: std::result::Result<T, E>) -> Result<T> {
+    result.map_err(Error::from_response_like)
+}
+
+/// What a job or a hook returns: nothing, or a `Result` of nothing.
+#[diagnostic::on_unimplemented(
+    message = "a job or a hook cannot return `{Self}`",
+    label = "expected `()` or `Result<(), E>`",
+    note = "`E` is `xcore::Error` or anything that turns into it with `?`"
+)]
+pub trait Done {
+    #[doc(hidden)]
+    fn done(self) -> Result<()>;
+}
+
+impl Done for () {
+    fn done(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Error>> Done for std::result::Result<(), E> {
+    fn done(self) -> Result<()> {
+        self.map_err(Into::into)
+    }
+}
+
+/// Makes a result of what a job or a hook returned.
+pub fn done<T: Done>(result: T) -> Result<()> {
+    result.done()
+}
+
+/// Longest text of a rejection that becomes the detail of a problem.
+const REJECTION_LIMIT: usize = 16 * 1024;
+
+/// The refusal of an extractor as a problem document. One that has a format of its own is kept.
+async fn rejected(response: Response) -> Response {
+    let is_text = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !is_text {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let detail = match to_bytes(body, REJECTION_LIMIT).await {
+        Ok(text) => String::from_utf8_lossy(&text).into_owned(),
+        Err(_) => String::new(),
+    };
+    let mut problem = Error::new(parts.status, detail).into_response();
+    for (name, value) in &parts.headers {
+        if !problem.headers().contains_key(name) && name != axum::http::header::CONTENT_LENGTH {
+            problem.headers_mut().append(name, value.clone());
+        }
+    }
+    problem
+}

@@ -1,0 +1,231 @@
+//! What a plugin says of itself: its actions, jobs and hooks, as the macros write them down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::response::Response;
+use futures_util::future::BoxFuture;
+
+use super::{Link, Mounted, PluginConfig, PluginContext, ServiceName};
+use crate::db::Migrations;
+use crate::error::Error;
+use crate::scheduler::Overlap;
+
+/// A plugin: a struct under `#[xcore::plugin]`.
+///
+/// The macro implements it; nobody else should. It holds what the struct says. What the impl block says is in
+/// [`PluginActions`].
+pub trait Plugin: Sized + Send + Sync + 'static {
+    /// Its name in `xcore.yaml`, in routes and on the command line.
+    const NAME: &'static str;
+    /// Its version, for `requires(..)`.
+    const VERSION: &'static str;
+    /// Where its routes are mounted, below `app.prefix`.
+    const PATH: &'static str;
+    /// The services that it declares.
+    const SERVICES: &'static [ServiceName];
+    /// The plugins that it calls.
+    const REQUIRES: &'static [Requirement];
+    /// The struct that its methods get as `ctx`.
+    type Context: PluginContext<Plugin = Self>;
+    /// Its section of `xcore.yaml`.
+    type Config: PluginConfig;
+    /// [`SERVICES`](Plugin::SERVICES) as types, for the proofs at `app!`.
+    type Services;
+    /// What `ctx.call::<Self>()` gives to the plugin `C`.
+    type Handle<C: Plugin>;
+
+    /// Makes the one instance of an app.
+    #[doc(hidden)]
+    fn create() -> Self;
+    #[doc(hidden)]
+    fn handle<C: Plugin>(link: Link<Self, C>) -> Self::Handle<C>;
+    #[doc(hidden)]
+    fn migrations() -> Option<Migrations>;
+    #[doc(hidden)]
+    fn shared_migrations() -> Option<Migrations>;
+}
+
+/// What the one `#[xcore::plugin] impl` block of a plugin says.
+#[diagnostic::on_unimplemented(
+    message = "plugin `{Self}` has no `#[xcore::plugin]` impl block",
+    label = "no actions are known for this plugin",
+    note = "write `#[xcore::plugin] impl {Self} {{ .. }}` beside the struct; it may be empty"
+)]
+pub trait PluginActions: Plugin {
+    /// Its actions, in the order of the source.
+    const ACTIONS: &'static [ActionSpec];
+    /// Its jobs, in the order of the source.
+    const JOBS: &'static [JobSpec];
+
+    #[doc(hidden)]
+    fn actions() -> Vec<ActionEntry<Self>>;
+    #[doc(hidden)]
+    fn jobs() -> Vec<JobEntry<Self>>;
+    #[doc(hidden)]
+    fn hooks() -> Hooks<Self>;
+}
+
+/// A plugin that another one needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Requirement {
+    /// The name of the plugin that is needed.
+    pub name: &'static str,
+    /// The version that is compiled in.
+    pub version: &'static str,
+    /// The versions that fit, as Cargo writes them; `None` takes any.
+    pub wanted: Option<&'static str>,
+}
+
+/// An HTTP method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the names are those of RFC 9110")]
+pub enum Verb {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Head,
+    Options,
+}
+
+impl Verb {
+    /// As it stands in a request line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+        }
+    }
+}
+
+/// Which plugins may call an action. HTTP always may, unless the action is internal.
+#[derive(Debug, Clone, Copy)]
+pub enum Callers {
+    /// Every plugin.
+    Any,
+    /// These, by name.
+    Only(&'static [&'static str]),
+}
+
+/// What `#[action(..)]` says.
+#[derive(Debug, Clone, Copy)]
+pub struct ActionSpec {
+    /// The plugin's name.
+    pub plugin: &'static str,
+    /// The method's name.
+    pub name: &'static str,
+    /// The HTTP method.
+    pub verb: Verb,
+    /// The path below the plugin's own.
+    pub path: &'static str,
+    /// The status of a success instead of 200.
+    pub status: Option<u16>,
+    /// The time it may take instead of `app.request_timeout`.
+    pub timeout: Option<Duration>,
+    /// Whether HTTP cannot reach it.
+    pub internal: bool,
+    /// Which plugins may call it.
+    pub callers: Callers,
+    /// The first line of its doc comment.
+    pub summary: &'static str,
+    /// The rest of its doc comment.
+    pub description: &'static str,
+}
+
+impl ActionSpec {
+    /// Whether a browser can show it without arguments.
+    pub(crate) fn is_plain_get(&self) -> bool {
+        self.verb == Verb::Get && !self.internal && !self.path.contains('{')
+    }
+}
+
+/// When a job runs by itself.
+#[derive(Debug, Clone, Copy)]
+pub enum Trigger {
+    /// A cron expression of five or six fields.
+    Cron(&'static str),
+    /// Again and again after this time.
+    Every(Duration),
+}
+
+/// What `#[job(..)]` says.
+#[derive(Debug, Clone, Copy)]
+pub struct JobSpec {
+    /// The plugin's name.
+    pub plugin: &'static str,
+    /// The method's name.
+    pub name: &'static str,
+    /// When it runs; `None` runs only when it is asked to.
+    pub trigger: Option<Trigger>,
+    /// The IANA time zone of its cron expression instead of `services.scheduler.timezone`.
+    pub timezone: Option<&'static str>,
+    /// What happens when it is due while it still runs for the same tenant.
+    pub overlap: Overlap,
+    /// The time that a run may take; `None` is no limit.
+    pub timeout: Option<Duration>,
+    /// The first line of its doc comment.
+    pub summary: &'static str,
+}
+
+/// An action and its glue to HTTP.
+pub struct ActionEntry<P: Plugin> {
+    /// What the attribute says.
+    pub spec: &'static ActionSpec,
+    /// Extracts the arguments, calls the method and makes a response of the result.
+    pub http: fn(Arc<Mounted<P>>, Request) -> BoxFuture<'static, Response>,
+}
+
+type Run<P> = fn(Arc<Mounted<P>>, <P as Plugin>::Context) -> BoxFuture<'static, Result<(), Error>>;
+type AppRun<P> = fn(Arc<Mounted<P>>) -> BoxFuture<'static, Result<(), Error>>;
+
+/// A job and its method.
+pub struct JobEntry<P: Plugin> {
+    /// What the attribute says.
+    pub spec: &'static JobSpec,
+    /// Calls the method.
+    pub run: Run<P>,
+}
+
+/// The `#[on(..)]` methods of a plugin.
+pub struct Hooks<P: Plugin> {
+    /// Before the first request.
+    pub start: Option<AppRun<P>>,
+    /// After the last request.
+    pub stop: Option<AppRun<P>>,
+    /// After a tenant's migrations, before it is active.
+    pub tenant_created: Option<Run<P>>,
+    /// Before a tenant's data is dropped.
+    pub tenant_deleted: Option<Run<P>>,
+}
+
+impl<P: Plugin> Default for Hooks<P> {
+    fn default() -> Self {
+        Self { start: None, stop: None, tenant_created: None, tenant_deleted: None }
+    }
+}
+
+/// Proof that the plugin may call `P`: it names `P` in `requires(..)`.
+#[diagnostic::on_unimplemented(
+    message = "plugin `{Self}` does not require `{P}`, so it cannot call it",
+    label = "not in the `requires(..)` of `{Self}`",
+    note = "write `#[xcore::plugin(requires({P}), ..)]` on `{Self}`"
+)]
+pub trait Requires<P: Plugin>: Plugin {}
+
+/// Proof that the plugin `C` may call an action: `callers = [..]` names it, or there is no such list.
+#[diagnostic::on_unimplemented(
+    message = "plugin `{C}` may not call this action",
+    label = "`{C}` is not among the `callers` of the action",
+    note = "add `{C}` to the `callers = [..]` of the `#[action]`, or remove the list to let every plugin call it"
+)]
+pub trait Callable<C: Plugin> {}

@@ -1,0 +1,34 @@
+//! Plugins: what they say of themselves, the context of a call, and the supervisor that every call goes through.
+//!
+//! A call comes over HTTP, from another plugin, from a job or by name. All four make a context for one tenant and run
+//! under the same time limit, panic barrier and span.
+
+mod config;
+mod context;
+mod erased;
+mod glue;
+mod handle;
+mod manifest;
+mod mounted;
+pub mod proof;
+mod runtime;
+pub mod schema;
+mod supervisor;
+
+pub use config::{FieldSpec, NoConfig, PluginConfig};
+pub use context::{AppContext, Central, PluginContext, context_from_parts};
+pub use erased::{AnyPlugin, Facts, MountedPlugin, SectionError, SectionReader, any_plugin};
+pub use glue::{
+    Done, HeadArgument, LastArgument, Reply, done, extract_last, extract_part, outcome, respond, serve,
+};
+pub use handle::{Link, link};
+pub use manifest::{
+    ActionEntry, ActionSpec, Callable, Callers, Hooks, JobEntry, JobSpec, Plugin, PluginActions, Requirement,
+    Requires, Trigger, Verb,
+};
+pub use mounted::Mounted;
+pub use runtime::{AppState, Runtime};
+pub use schema::ServiceName;
+
+pub(crate) use erased::{AnyMounted, AppHook, TenantHook};
+pub(crate) use glue::chain;

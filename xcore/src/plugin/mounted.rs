@@ -1,0 +1,71 @@
+//! A plugin inside a running app.
+
+use std::sync::Arc;
+
+use super::{AppState, Plugin, Runtime};
+use crate::cache::TenantCache;
+use crate::db::{SharedDb, TenantDb};
+use crate::plugin::Central;
+use crate::scheduler::TenantScheduler;
+use crate::tenancy::Tenant;
+
+/// The one instance of a plugin, its configuration and the services of its app.
+///
+/// Generated code makes contexts of it. The services that a plugin declares are there: the app refuses to start
+/// otherwise, see `mount`.
+pub struct Mounted<P: Plugin> {
+    plugin: P,
+    config: Arc<P::Config>,
+    state: AppState,
+}
+
+impl<P: Plugin> Mounted<P> {
+    pub(crate) fn new(plugin: P, config: P::Config, runtime: Arc<Runtime>) -> Self {
+        Self { plugin, config: Arc::new(config), state: AppState(runtime) }
+    }
+
+    pub(crate) fn runtime(&self) -> &Arc<Runtime> {
+        &self.state.0
+    }
+
+    /// The instance.
+    pub fn plugin(&self) -> &P {
+        &self.plugin
+    }
+
+    /// The state for extractors.
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    /// Its section of `xcore.yaml`.
+    pub fn config(&self) -> Arc<P::Config> {
+        Arc::clone(&self.config)
+    }
+
+    /// The database of a tenant.
+    pub fn db(&self, tenant: &Tenant) -> TenantDb {
+        // `mount` refused to start a plugin that declares a service the app does not have.
+        self.runtime().database.as_ref().expect("a declared service is configured").tenant(tenant)
+    }
+
+    /// The cache of a tenant.
+    pub fn cache(&self, tenant: &Tenant) -> TenantCache {
+        // As above.
+        self.runtime().cache.as_ref().expect("a declared service is configured").tenant(tenant)
+    }
+
+    /// The scheduler of a tenant.
+    pub fn scheduler(&self, tenant: &Tenant) -> TenantScheduler {
+        // As above.
+        self.runtime().scheduler.as_ref().expect("a declared service is configured").tenant(tenant)
+    }
+
+    /// What is not a tenant's.
+    pub fn central(&self) -> Central {
+        let shared: SharedDb =
+            // As above; a grant of `central` needs a database.
+            self.runtime().database.as_ref().expect("a declared service is configured").shared();
+        Central { db: shared, cache: self.runtime().cache.as_ref().map(|cache| cache.shared()) }
+    }
+}

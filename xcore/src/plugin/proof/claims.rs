@@ -1,0 +1,98 @@
+//! What `app!` knows: the plugins that it names, and what `xcore.yaml` says.
+
+use std::marker::PhantomData;
+
+use crate::plugin::schema::{PluginEntry, Provides, SchemaDef};
+use crate::plugin::{ActionSpec, FieldSpec, PluginActions, PluginConfig, Requirement, ServiceName};
+
+/// What a plugin says of itself, as a constant.
+#[derive(Debug, Clone, Copy)]
+pub struct Claims {
+    pub(super) name: &'static str,
+    pub(super) version: &'static str,
+    pub(super) path: &'static str,
+    pub(super) services: &'static [ServiceName],
+    pub(super) requires: &'static [Requirement],
+    pub(super) actions: &'static [ActionSpec],
+    pub(super) has_jobs: bool,
+    pub(super) fields: &'static [FieldSpec],
+    pub(super) reported: &'static [&'static str],
+}
+
+impl Claims {
+    /// The claims of a plugin.
+    #[must_use]
+    pub const fn of<P: PluginActions>() -> Self {
+        Self {
+            name: P::NAME,
+            version: P::VERSION,
+            path: P::PATH,
+            services: P::SERVICES,
+            requires: P::REQUIRES,
+            actions: P::ACTIONS,
+            has_jobs: !P::JOBS.is_empty(),
+            fields: P::Config::FIELDS,
+            reported: P::Config::REPORTED,
+        }
+    }
+}
+
+/// Everything that is proved about an app together.
+#[derive(Debug, Clone, Copy)]
+pub struct App {
+    pub(super) file: &'static str,
+    pub(super) is_permissive: bool,
+    pub(super) entries: &'static [PluginEntry],
+    pub(super) offers: [bool; 3],
+    pub(super) claims: &'static [Claims],
+}
+
+impl App {
+    /// An app whose plugins claim `claims`; `offers` says whether database, cache and scheduler are configured.
+    #[must_use]
+    pub const fn new<S: SchemaDef>(offers: [bool; 3], claims: &'static [Claims]) -> Self {
+        Self { file: S::FILE, is_permissive: S::PERMISSIVE, entries: S::PLUGINS, offers, claims }
+    }
+
+    /// The entry of a plugin in `xcore.yaml`.
+    pub(super) const fn entry(&self, name: &str) -> Option<&'static PluginEntry> {
+        let mut at = 0;
+        while at < self.entries.len() {
+            if super::text::same(self.entries[at].name, name) {
+                return Some(&self.entries[at]);
+            }
+            at += 1;
+        }
+        None
+    }
+
+    /// The place of a plugin in `app!`.
+    pub(super) const fn find(&self, name: &str) -> Option<usize> {
+        let mut at = 0;
+        while at < self.claims.len() {
+            if super::text::same(self.claims[at].name, name) {
+                return Some(at);
+            }
+            at += 1;
+        }
+        None
+    }
+}
+
+/// Whether a schema provides a service, as a constant: `Offer::<Schema, Db>::MADE`.
+///
+/// The schema says it with a type, so that nothing but an implementation of [`Provides`] makes it true.
+pub struct Offer<S, T>(PhantomData<(S, T)>);
+
+impl<S: Provides<T>, T> Offer<S, T> {
+    /// The service is configured.
+    pub const MADE: bool = true;
+}
+
+/// The answer for a schema that does not provide the service.
+pub trait NotOffered {
+    /// The service is not configured.
+    const MADE: bool = false;
+}
+
+impl<S, T> NotOffered for Offer<S, T> {}

@@ -1,0 +1,29 @@
+//! What the compiler proves of an app, at the user's own token.
+//!
+//! Two kinds of proof are here. Arguments, results and contexts are proved by traits. What concerns several plugins is
+//! proved at `app!` by constant evaluation over [`Claims`]: a proof that fails panics with a message, and because the
+//! functions are `#[track_caller]`, the error stands at the plugin's path in `app!` and nowhere else.
+//!
+//! One fact per file. The functions that judge return a [`Text`]; an empty one means that all is well.
+
+mod arguments;
+mod claims;
+mod config;
+mod listed;
+mod requires;
+mod routes;
+mod services;
+mod text;
+mod version;
+
+pub use super::config::{FieldKind, Probe, Unprobed};
+pub use arguments::{
+    ContextOf, Create, Head, Last, NoHead, NoLast, argument, context, create, last_argument,
+};
+pub use claims::{App, Claims, NotOffered, Offer};
+pub use config::{config_fits, field_fits};
+pub use listed::{all_mounted, is_listed};
+pub use requires::requirements_hold;
+pub use routes::{routes_are_distinct, routes_are_distinct_within};
+pub use services::services_are_provided;
+pub use text::Text;

@@ -1,0 +1,53 @@
+//! What every plugin of an app shares.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use super::{Mounted, Plugin};
+use crate::cache::Cache;
+use crate::db::Database;
+use crate::scheduler::Scheduler;
+use crate::tenancy::Admission;
+
+/// The services, the admission and the plugins of one app. Opaque: a plugin sees what its context holds.
+pub struct Runtime {
+    pub(crate) app_name: String,
+    pub(crate) request_timeout: Duration,
+    pub(crate) body_limit: usize,
+    pub(crate) admission: Admission,
+    pub(crate) database: Option<Database>,
+    pub(crate) cache: Option<Cache>,
+    pub(crate) scheduler: Option<Scheduler>,
+    /// Weak, because each mounted plugin holds the runtime.
+    pub(crate) mounted: OnceLock<HashMap<TypeId, Weak<dyn Any + Send + Sync>>>,
+}
+
+impl Runtime {
+    /// Another plugin of the app; `None` before all are mounted and while the app goes away.
+    pub(crate) fn plugin<P: Plugin>(&self) -> Option<Arc<Mounted<P>>> {
+        let found = self.mounted.get()?.get(&TypeId::of::<P>())?.upgrade()?;
+        found.downcast().ok()
+    }
+}
+
+/// The state that extractors and routes of your own see: `Router<AppState>`.
+///
+/// It is opaque. A context is got from it by extraction, never by name.
+#[derive(Clone)]
+pub struct AppState(pub(crate) Arc<Runtime>);
+
+impl AppState {
+    /// `app.name` of `xcore.yaml`.
+    #[must_use]
+    pub fn app_name(&self) -> &str {
+        &self.0.app_name
+    }
+}
+
+impl std::fmt::Debug for AppState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AppState").field("app", &self.0.app_name).finish_non_exhaustive()
+    }
+}

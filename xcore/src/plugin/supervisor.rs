@@ -1,0 +1,209 @@
+//! What every call goes through, whoever makes it: time limit, panic barrier, span.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use futures_util::FutureExt;
+use tracing::{Instrument, Span, field};
+
+use super::{ActionSpec, JobSpec};
+use crate::error::Error;
+use crate::tenancy::{Tenant, TenantId};
+
+/// The header that carries a request's id, in and out.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// One call: what runs, for whom, and the span that tells so.
+pub(crate) struct Call {
+    pub(crate) id: RequestId,
+    span: Span,
+}
+
+impl Call {
+    /// A call over HTTP or by name; its tenant is recorded once it is admitted.
+    pub(crate) fn of_request(spec: &ActionSpec, headers: &HeaderMap) -> Self {
+        let id = RequestId::of(headers);
+        let span = tracing::info_span!(
+            "action",
+            plugin = spec.plugin,
+            action = spec.name,
+            tenant = field::Empty,
+            request_id = %id,
+        );
+        Self { id, span }
+    }
+
+    /// A call from one plugin to another; the caller's span is its parent.
+    pub(crate) fn of_plugin(spec: &ActionSpec, caller: &str, tenant: &Tenant) -> Self {
+        let span =
+            tracing::info_span!("action", plugin = spec.plugin, action = spec.name, tenant = %tenant, caller);
+        Self { id: RequestId::next(), span }
+    }
+
+    /// A run of a job.
+    pub(crate) fn of_job(spec: &JobSpec, tenant: &TenantId) -> Self {
+        let id = RequestId::next();
+        let span = tracing::info_span!(
+            "job",
+            plugin = spec.plugin,
+            job = spec.name,
+            tenant = %tenant,
+            request_id = %id,
+        );
+        Self { id, span }
+    }
+
+    /// A hook.
+    pub(crate) fn of_hook(plugin: &'static str, hook: &'static str) -> Self {
+        Self { id: RequestId::next(), span: tracing::info_span!("hook", plugin, hook) }
+    }
+
+    pub(crate) fn tenant(&self, tenant: &Tenant) {
+        if !self.span.is_disabled() {
+            self.span.record("tenant", field::display(tenant));
+        }
+    }
+
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
+    }
+}
+
+/// Why a call did not run to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stopped {
+    #[error("it took longer than {limit:?}; make it faster, or raise its `timeout`")]
+    TimedOut { limit: Duration },
+    #[error("it panicked: {message}")]
+    Panicked { message: String },
+}
+
+impl Stopped {
+    pub(crate) fn answer(self) -> Error {
+        let answer = match &self {
+            Self::TimedOut { .. } => Error::own(
+                StatusCode::GATEWAY_TIMEOUT,
+                "timeout",
+                Some("the action took too long and was stopped".to_owned()),
+            ),
+            Self::Panicked { .. } => Error::own(StatusCode::INTERNAL_SERVER_ERROR, "internal", None),
+        };
+        answer.caused_by(self)
+    }
+}
+
+/// Runs a call to its end, its time limit or its panic, inside its span.
+///
+/// A panic ends this call only: it never takes the process or another call with it. At the time limit the future is
+/// dropped, which cancels what it was doing.
+pub(crate) async fn supervise<F: Future>(call: &Call, limit: Option<Duration>, work: F) -> Result<F::Output, Stopped> {
+    // A future that panicked is dropped and never polled again, so a broken invariant inside it cannot be seen.
+    let guarded = AssertUnwindSafe(work).catch_unwind();
+    let timed = async {
+        let ended = match limit {
+            Some(limit) => {
+                tokio::time::timeout(limit, guarded).await.map_err(|_| Stopped::TimedOut { limit })?
+            }
+            None => guarded.await,
+        };
+        ended.map_err(|payload| Stopped::Panicked { message: panic_message(payload.as_ref()) })
+    };
+    if call.span.is_disabled() { timed.await } else { timed.instrument(call.span.clone()).await }
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// The id of a request: the client's own, or one that is made here. Making one allocates nothing.
+#[derive(Clone)]
+pub(crate) enum RequestId {
+    Given(HeaderValue),
+    Made(u64),
+}
+
+impl RequestId {
+    fn of(headers: &HeaderMap) -> Self {
+        match headers.get(X_REQUEST_ID) {
+            Some(value) if value.len() <= 128 && value.to_str().is_ok() => Self::Given(value.clone()),
+            _ => Self::next(),
+        }
+    }
+
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self::Made(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Whether the client sent it and so expects it back.
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self, Self::Given(_))
+    }
+
+    pub(crate) fn to_header(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Given(value) => Some(value.clone()),
+            Self::Made(_) => HeaderValue::try_from(self.to_string()).ok(),
+        }
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Checked to be visible ASCII when it was taken.
+            Self::Given(value) => f.write_str(value.to_str().unwrap_or_default()),
+            Self::Made(number) => {
+                static PROCESS: std::sync::LazyLock<u32> = std::sync::LazyLock::new(process_mark);
+                write!(f, "{:08x}-{number:x}", *PROCESS)
+            }
+        }
+    }
+}
+
+/// Tells the ids of one process from those of another in a shared log.
+fn process_mark() -> u32 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id()) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call() -> Call {
+        Call::of_hook("orders", "start")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_takes_too_long_is_stopped() {
+        let limit = Duration::from_secs(5);
+        let ended = supervise(&call(), Some(limit), std::future::pending::<()>()).await;
+        assert!(matches!(ended, Err(Stopped::TimedOut { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_the_call_and_nothing_else() {
+        let ended = supervise(&call(), None, async { panic!("boom {}", 7) }).await;
+        let Err(Stopped::Panicked { message }) = ended else { panic!("not caught") };
+        assert_eq!(message, "boom 7");
+    }
+
+    #[test]
+    fn a_request_id_of_the_client_is_kept_when_it_can_be_logged() {
+        let mut headers = HeaderMap::new();
+        headers.insert(X_REQUEST_ID, HeaderValue::from_static("abc-1"));
+        assert_eq!(RequestId::of(&headers).to_string(), "abc-1");
+        headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_ne!(RequestId::of(&headers).to_string(), "");
+        assert!(!RequestId::of(&headers).is_given());
+    }
+}

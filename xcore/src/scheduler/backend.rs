@@ -1,0 +1,53 @@
+//! What a place that stores jobs has to do. One file per backend implements it.
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+
+use super::job::{JobEntry, JobKey, Owner};
+use super::{Schedule, SchedulerError};
+
+/// The answer of a store.
+pub(crate) type Answer<'a, T> = BoxFuture<'a, Result<T, SchedulerError>>;
+
+/// Stores jobs by owner and id. It neither knows the time nor runs anything: the driver asks it what is
+/// due.
+///
+/// Each operation is atomic. Keys of two owners never meet.
+pub(crate) trait SchedulerBackend: Send + Sync + 'static {
+    /// Takes an owner on (again): its jobs may be stored.
+    fn open(&self, owner: Owner) -> Answer<'_, ()>;
+
+    /// Removes all jobs of an owner, says how many there were, and refuses further ones until the next
+    /// `open`, so that a handle that outlives its tenant leaves nothing behind.
+    fn close(&self, owner: Owner) -> Answer<'_, usize>;
+
+    /// Stores a job in place of any earlier one with its key, and says whether there was one.
+    ///
+    /// A paused job stays paused. One whose schedule is the same keeps its `since`, so that storing a job
+    /// again at the moment of its tick does not lose the tick.
+    fn put(&self, entry: JobEntry) -> Answer<'_, bool>;
+
+    /// Removes a job and gives it back.
+    fn remove<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Option<JobEntry>>;
+
+    /// One job.
+    fn get<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Option<JobEntry>>;
+
+    /// The jobs of an owner, by id.
+    fn list(&self, owner: Owner) -> Answer<'_, Vec<JobEntry>>;
+
+    /// Pauses a job, or resumes it from `now` on, and gives it as it is then.
+    fn set_paused<'a>(
+        &'a self,
+        key: &'a JobKey,
+        paused: bool,
+        now: DateTime<Utc>,
+    ) -> Answer<'a, Option<JobEntry>>;
+
+    /// Every distinct schedule that a job has.
+    fn schedules(&self) -> Answer<'_, Vec<Schedule>>;
+
+    /// The jobs that run at a tick of a schedule: not paused, and there since before it. Those that come
+    /// due once are removed by this. `None` when no job has the schedule any longer.
+    fn due<'a>(&'a self, schedule: &'a Schedule, tick: DateTime<Utc>) -> Answer<'a, Option<Vec<JobEntry>>>;
+}

@@ -1,0 +1,124 @@
+//! What can go wrong with jobs.
+
+use std::error::Error;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::JobCall;
+use super::job::MAX_ID;
+use super::schedule::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
+use crate::tenancy::TenantId;
+
+/// Why the scheduler did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SchedulerError {
+    /// The cron expression cannot be read.
+    #[error(
+        "`{expression}` is no cron expression; write 5 fields (minute hour day month weekday) or 6 (second first)"
+    )]
+    InvalidCron {
+        /// The expression as it was written.
+        expression: String,
+        /// What is wrong with it.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The cron expression names a date that does not come, such as 30 February.
+    #[error("the cron expression `{expression}` never comes due; check its day and month")]
+    NeverDue {
+        /// The expression as it was written.
+        expression: String,
+    },
+    /// The time zone is not in the IANA database.
+    #[error("`{zone}` is no time zone; use an IANA name such as `Europe/Berlin` or `UTC`")]
+    UnknownZone {
+        /// The name as it was written.
+        zone: String,
+    },
+    /// The interval is too short or too long.
+    #[error("a job cannot run every {interval:?}; use between {SHORTEST_INTERVAL:?} and {} days", LONGEST_INTERVAL.as_secs() / 86_400)]
+    Interval {
+        /// The interval that was asked for.
+        interval: Duration,
+    },
+    /// The time lies too far in the future to be written as a date.
+    #[error("a job cannot run after {delay:?}: no date is that far away")]
+    TooFar {
+        /// The delay that was asked for.
+        delay: Duration,
+    },
+    /// The id cannot name a dynamic job.
+    #[error(
+        "`{id}` cannot name a job that is added at run time; use 1 to {MAX_ID} bytes without `.` (kept for #[job] methods) and control characters"
+    )]
+    InvalidId {
+        /// The id as it was given.
+        id: String,
+    },
+    /// No job of this tenant has the id.
+    #[error("there is no job `{id}`; list() names those there are")]
+    NoSuchJob {
+        /// The id as it was given.
+        id: String,
+    },
+    /// A job that `#[job]` declares was to be removed.
+    #[error("job `{id}` is declared by #[job] and cannot be removed at run time; pause it")]
+    Declared {
+        /// The id of the job.
+        id: String,
+    },
+    /// No plugin of this app has the method that was to be called.
+    #[error("no plugin of this app has the job `{call}`; pass what the generated `..Jobs` type gives")]
+    UnknownCall {
+        /// What was to be called.
+        call: JobCall,
+    },
+    /// `run_now` met a run of the same job whose `overlap` allows no second one.
+    #[error(
+        "job `{id}` is running or waiting already, and its overlap rule allows no further run; try again when it is done"
+    )]
+    Overlapping {
+        /// The id of the job.
+        id: String,
+    },
+    /// The tenant was deleted while a handle of it was still held.
+    #[error("tenant `{tenant}` was deleted, so it cannot have jobs")]
+    TenantDeleted {
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// Isolation is off and there is no tenant as which jobs could run.
+    #[error(
+        "tenancy.isolate_scheduler is false, so jobs run as the default tenant, and there is none; set tenancy.default_tenant"
+    )]
+    NoDefaultTenant,
+    /// The app is stopping.
+    #[error("the scheduler is stopping and takes no further runs")]
+    Stopping,
+    /// `start` was called a second time.
+    #[error("the scheduler was started already")]
+    AlreadyStarted,
+    /// The alarm clock did not take the next instant. The scheduler then watches the time itself.
+    #[error("the alarm for {at} could not be set")]
+    Alarm {
+        /// When it was to ring.
+        at: DateTime<Utc>,
+        /// What the alarm clock reported.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The store of jobs did not answer.
+    #[error("the store of jobs is not available; the call may be repeated later")]
+    Unavailable {
+        /// What the store reported.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl SchedulerError {
+    /// Whether the store was out of reach or the app is stopping, so that the same call may succeed later.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Stopping)
+    }
+}

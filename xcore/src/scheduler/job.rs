@@ -1,0 +1,123 @@
+//! What a job is and whose it is.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Schedule, SchedulerError};
+use crate::tenancy::TenantId;
+
+/// Longest id of a dynamic job, in bytes.
+pub(super) const MAX_ID: usize = 255;
+
+/// The `#[job]` method that a job calls. The macro generates one maker per method: `OrdersJobs::daily_report()`.
+///
+/// It is a name, not a closure, so that a job can be stored and run by another process.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JobCall {
+    /// The name of the plugin.
+    pub plugin: Cow<'static, str>,
+    /// The name of the method.
+    pub job: Cow<'static, str>,
+}
+
+impl JobCall {
+    /// Names a job method of a plugin. A call that no plugin has is refused when it is scheduled.
+    #[must_use]
+    pub fn new(plugin: impl Into<Cow<'static, str>>, job: impl Into<Cow<'static, str>>) -> Self {
+        Self { plugin: plugin.into(), job: job.into() }
+    }
+}
+
+impl fmt::Display for JobCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.plugin, self.job)
+    }
+}
+
+/// What happens at a tick while the earlier run of the same job of the same tenant is not done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Overlap {
+    /// The tick is left out.
+    #[default]
+    Skip,
+    /// The tick waits until the earlier run is done. At most one waits; further ones are left out.
+    Queue,
+    /// Both run at once. At most 64 runs of a job wait for their turn; further ones are left out.
+    Allow,
+}
+
+/// Whose job it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Owner {
+    /// One tenant's.
+    Tenant(TenantId),
+    /// Everyone's, with isolation off.
+    Shared,
+}
+
+/// What tells a job from all others. Written `tenant:job`; a tenant id holds no `:`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct JobKey {
+    pub(crate) owner: Owner,
+    /// The id as its owner names it.
+    pub(crate) id: Arc<str>,
+}
+
+impl fmt::Display for JobKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.owner {
+            Owner::Tenant(tenant) => write!(f, "{tenant}:{}", self.id),
+            Owner::Shared => f.write_str(&self.id),
+        }
+    }
+}
+
+/// A job as it is stored.
+#[derive(Clone, Debug)]
+pub(crate) struct JobEntry {
+    pub(crate) key: JobKey,
+    pub(crate) call: JobCall,
+    pub(crate) schedule: Schedule,
+    pub(crate) overlap: Overlap,
+    pub(crate) timeout: Option<Duration>,
+    /// Whether `#[job]` declares it, so that it cannot be removed.
+    pub(crate) declared: bool,
+    pub(crate) paused: bool,
+    /// It has no part in ticks up to this instant: it was added or resumed then.
+    pub(crate) since: DateTime<Utc>,
+}
+
+/// Checks an id for a job that is added at run time.
+pub(super) fn check_dynamic_id(id: &str) -> Result<(), SchedulerError> {
+    let fits = (1..=MAX_ID).contains(&id.len()) && !id.chars().any(|c| c == '.' || c.is_control());
+    if fits { Ok(()) } else { Err(SchedulerError::InvalidId { id: id.chars().take(MAX_ID).collect() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_written_as_tenant_colon_job() {
+        let owner = Owner::Tenant(TenantId::parse("acme").unwrap());
+        assert_eq!(JobKey { owner, id: "a:b".into() }.to_string(), "acme:a:b");
+        assert_eq!(JobKey { owner: Owner::Shared, id: "a".into() }.to_string(), "a");
+    }
+
+    #[test]
+    fn a_dynamic_id_cannot_look_like_a_declared_one() {
+        for good in ["a", "daily report", "ä:b/c*", &"x".repeat(MAX_ID)] {
+            assert!(check_dynamic_id(good).is_ok(), "{good:?}");
+        }
+        for bad in ["", "orders.daily_report", "a\0", "a\n", &"x".repeat(MAX_ID + 1)] {
+            assert!(matches!(check_dynamic_id(bad), Err(SchedulerError::InvalidId { .. })), "{bad:?}");
+        }
+    }
+}

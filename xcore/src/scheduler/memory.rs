@@ -1,0 +1,151 @@
+//! Jobs in the memory of this process.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use futures_util::future::ready;
+
+use super::backend::{Answer, SchedulerBackend};
+use super::job::{JobEntry, JobKey, Owner};
+use super::{Schedule, SchedulerError};
+
+/// Jobs by owner and id, and by schedule. They are gone after a restart.
+#[derive(Default)]
+pub(crate) struct Memory(Mutex<Jobs>);
+
+#[derive(Default)]
+struct Jobs {
+    by_owner: HashMap<Owner, BTreeMap<Arc<str>, JobEntry>>,
+    by_schedule: HashMap<Schedule, HashSet<JobKey>>,
+    closed: HashSet<Owner>,
+}
+
+impl Memory {
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Jobs {
+    fn put(&mut self, mut entry: JobEntry) -> Result<bool, SchedulerError> {
+        if let Owner::Tenant(tenant) = entry.key.owner
+            && self.closed.contains(&entry.key.owner)
+        {
+            return Err(SchedulerError::TenantDeleted { tenant });
+        }
+        let earlier = self.remove(&entry.key);
+        if let Some(earlier) = &earlier {
+            entry.paused = earlier.paused;
+            if earlier.schedule == entry.schedule {
+                entry.since = earlier.since;
+            }
+        }
+        self.by_schedule.entry(entry.schedule.clone()).or_default().insert(entry.key.clone());
+        self.by_owner.entry(entry.key.owner).or_default().insert(Arc::clone(&entry.key.id), entry);
+        Ok(earlier.is_some())
+    }
+
+    fn get(&self, key: &JobKey) -> Option<&JobEntry> {
+        self.by_owner.get(&key.owner)?.get(&key.id)
+    }
+
+    fn get_mut(&mut self, key: &JobKey) -> Option<&mut JobEntry> {
+        self.by_owner.get_mut(&key.owner)?.get_mut(&key.id)
+    }
+
+    fn remove(&mut self, key: &JobKey) -> Option<JobEntry> {
+        let jobs = self.by_owner.get_mut(&key.owner)?;
+        let entry = jobs.remove(&key.id)?;
+        if jobs.is_empty() {
+            self.by_owner.remove(&key.owner);
+        }
+        self.unschedule(&entry);
+        Some(entry)
+    }
+
+    fn unschedule(&mut self, entry: &JobEntry) {
+        if let Some(keys) = self.by_schedule.get_mut(&entry.schedule) {
+            keys.remove(&entry.key);
+            if keys.is_empty() {
+                self.by_schedule.remove(&entry.schedule);
+            }
+        }
+    }
+
+    fn close(&mut self, owner: Owner) -> usize {
+        self.closed.insert(owner);
+        let jobs = self.by_owner.remove(&owner).unwrap_or_default();
+        for entry in jobs.values() {
+            self.unschedule(entry);
+        }
+        jobs.len()
+    }
+
+    fn set_paused(&mut self, key: &JobKey, paused: bool, now: DateTime<Utc>) -> Option<JobEntry> {
+        let entry = self.get_mut(key)?;
+        if entry.paused && !paused {
+            entry.since = now;
+        }
+        entry.paused = paused;
+        Some(entry.clone())
+    }
+
+    fn due(&mut self, schedule: &Schedule, tick: DateTime<Utc>) -> Option<Vec<JobEntry>> {
+        let keys = self.by_schedule.get(schedule)?;
+        let takes_part = |entry: &&JobEntry| !entry.paused && (schedule.is_once() || entry.since < tick);
+        let due: Vec<_> = keys.iter().filter_map(|key| self.get(key)).filter(takes_part).cloned().collect();
+        if schedule.is_once() {
+            for entry in &due {
+                self.remove(&entry.key);
+            }
+        }
+        Some(due)
+    }
+}
+
+impl SchedulerBackend for Memory {
+    fn open(&self, owner: Owner) -> Answer<'_, ()> {
+        self.jobs().closed.remove(&owner);
+        ready(Ok(())).boxed()
+    }
+
+    fn close(&self, owner: Owner) -> Answer<'_, usize> {
+        ready(Ok(self.jobs().close(owner))).boxed()
+    }
+
+    fn put(&self, entry: JobEntry) -> Answer<'_, bool> {
+        ready(self.jobs().put(entry)).boxed()
+    }
+
+    fn remove<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Option<JobEntry>> {
+        ready(Ok(self.jobs().remove(key))).boxed()
+    }
+
+    fn get<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Option<JobEntry>> {
+        ready(Ok(self.jobs().get(key).cloned())).boxed()
+    }
+
+    fn list(&self, owner: Owner) -> Answer<'_, Vec<JobEntry>> {
+        let list = self.jobs().by_owner.get(&owner).map(|jobs| jobs.values().cloned().collect());
+        ready(Ok(list.unwrap_or_default())).boxed()
+    }
+
+    fn set_paused<'a>(
+        &'a self,
+        key: &'a JobKey,
+        paused: bool,
+        now: DateTime<Utc>,
+    ) -> Answer<'a, Option<JobEntry>> {
+        ready(Ok(self.jobs().set_paused(key, paused, now))).boxed()
+    }
+
+    fn schedules(&self) -> Answer<'_, Vec<Schedule>> {
+        ready(Ok(self.jobs().by_schedule.keys().cloned().collect())).boxed()
+    }
+
+    fn due<'a>(&'a self, schedule: &'a Schedule, tick: DateTime<Utc>) -> Answer<'a, Option<Vec<JobEntry>>> {
+        ready(Ok(self.jobs().due(schedule, tick))).boxed()
+    }
+}

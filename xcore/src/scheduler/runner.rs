@@ -1,0 +1,63 @@
+//! What runs a job. The app implements it.
+
+use std::error::Error;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+
+use super::JobCall;
+use crate::tenancy::TenantId;
+
+/// Runs jobs: admits the tenant, makes its context, calls the method under the supervisor.
+///
+/// The future is cancelled by dropping it when the process stops and the grace time is over.
+pub(crate) trait JobRunner: Send + Sync + 'static {
+    /// Runs one job once. A panic in it is caught by the scheduler, too, but it words it worse.
+    fn run(&self, run: JobRun) -> BoxFuture<'static, Result<(), JobFailure>>;
+}
+
+/// One run of one job.
+#[derive(Clone, Debug)]
+pub(crate) struct JobRun {
+    /// The tenant in whose context it runs.
+    pub(crate) tenant: TenantId,
+    /// What is called.
+    pub(crate) call: JobCall,
+    /// The id of the job as its owner names it.
+    pub(crate) id: String,
+    /// The instant for which it runs, which may lie a little in the past.
+    pub(crate) tick: DateTime<Utc>,
+    /// How long it may take. The runner enforces it; the scheduler drops the run a little later.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// How a run failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum JobFailure {
+    /// The method returned an error.
+    #[error("the job failed")]
+    Failed {
+        /// What it returned.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The method panicked.
+    #[error("the job panicked: {message}")]
+    Panicked {
+        /// What the panic said.
+        message: String,
+    },
+    /// The method took too long.
+    #[error("the job took longer than {limit:?} and was stopped")]
+    TimedOut {
+        /// Its limit.
+        limit: Duration,
+    },
+    /// The tenant does not exist or is not active, or the plugin has no such method.
+    #[error("the job could not be started")]
+    Refused {
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,323 @@
+//! The runs that wait and those that are under way.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::job::{JobEntry, JobKey, Owner};
+use super::runner::{JobFailure, JobRun, JobRunner};
+use super::{JobCall, Overlap};
+use crate::tenancy::TenantId;
+
+/// Runs of one job that may wait with [`Overlap::Allow`].
+const MOST_WAITING: u32 = 64;
+
+/// A run that outlives its timeout by this is dropped here, should the runner fail to stop it.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// A run that is to be.
+#[derive(Clone, Debug)]
+pub(super) struct Planned {
+    key: JobKey,
+    call: JobCall,
+    tick: DateTime<Utc>,
+    overlap: Overlap,
+    timeout: Option<Duration>,
+}
+
+/// What became of a run that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offered {
+    /// It runs or waits for its turn.
+    Accepted,
+    /// The earlier run is not done and the job allows no further one.
+    Overlapping,
+    /// The scheduler is stopping, or the owner is gone.
+    Closed,
+}
+
+/// Starts runs, so many at once, the owners taking turns.
+pub(super) struct Runs {
+    concurrency: usize,
+    /// As whom shared jobs run.
+    default_tenant: Option<TenantId>,
+    line: Mutex<Line>,
+    ended: Notify,
+}
+
+#[derive(Default)]
+struct Line {
+    /// Set by `start`; until then runs wait.
+    started: Option<(Arc<dyn JobRunner>, Handle)>,
+    stopping: bool,
+    /// Owners that are gone. A tick that was read before may still offer runs of them.
+    closed: HashSet<Owner>,
+    /// Owners that have waiting runs, each once, the next in turn first.
+    turns: VecDeque<Owner>,
+    waiting: HashMap<Owner, VecDeque<Planned>>,
+    /// Jobs that have a run which waits or is under way.
+    jobs: HashMap<JobKey, Activity>,
+    running: HashMap<u64, AbortHandle>,
+    last_number: u64,
+}
+
+#[derive(Default)]
+struct Activity {
+    waiting: u32,
+    running: u32,
+    /// With [`Overlap::Queue`]: the run that begins when the one under way is done.
+    queued: Option<Planned>,
+}
+
+impl Planned {
+    pub(super) fn new(entry: &JobEntry, tick: DateTime<Utc>) -> Self {
+        Self {
+            key: entry.key.clone(),
+            call: entry.call.clone(),
+            tick,
+            overlap: entry.overlap,
+            timeout: entry.timeout,
+        }
+    }
+}
+
+impl Runs {
+    pub(super) fn new(concurrency: usize, default_tenant: Option<TenantId>) -> Arc<Self> {
+        let line = Mutex::default();
+        Arc::new(Self { concurrency: concurrency.max(1), default_tenant, line, ended: Notify::new() })
+    }
+
+    /// Begins to start runs. Says whether it is the first call.
+    pub(super) fn start(self: &Arc<Self>, runner: Arc<dyn JobRunner>) -> bool {
+        let mut line = self.line();
+        if line.started.is_some() {
+            return false;
+        }
+        line.started = Some((runner, Handle::current()));
+        self.fill(&mut line);
+        true
+    }
+
+    /// Puts one run in line, unless it would overlap.
+    pub(super) fn offer(self: &Arc<Self>, run: Planned) -> Offered {
+        let mut line = self.line();
+        let offered = line.offer(run);
+        self.fill(&mut line);
+        offered
+    }
+
+    /// Puts the runs of a tick in line.
+    pub(super) fn offer_all(self: &Arc<Self>, runs: impl Iterator<Item = Planned>) {
+        let mut line = self.line();
+        for run in runs {
+            let (key, tick) = (run.key.clone(), run.tick);
+            if line.offer(run) == Offered::Overlapping {
+                tracing::info!(job = %key, %tick, "left out a run: the earlier one is not done");
+            }
+        }
+        self.fill(&mut line);
+    }
+
+    /// Takes the waiting runs of a job out of line and says how many there were.
+    pub(super) fn cancel_job(&self, key: &JobKey) -> usize {
+        self.line().cancel(key.owner, |run| run.key == *key)
+    }
+
+    /// Takes the runs of an owner (again).
+    pub(super) fn open_owner(&self, owner: Owner) {
+        self.line().closed.remove(&owner);
+    }
+
+    /// Takes the waiting runs of an owner out of line and takes no further ones. Gives the number of those
+    /// under way.
+    pub(super) fn close_owner(&self, owner: Owner) -> usize {
+        let mut line = self.line();
+        line.closed.insert(owner);
+        line.cancel(owner, |_| true);
+        line.jobs.iter().filter(|(key, _)| key.owner == owner).map(|(_, job)| job.running as usize).sum()
+    }
+
+    /// Takes no further runs, waits until `grace` is over for those under way and cancels the rest. Gives
+    /// the number of runs that never began and of those that were cancelled.
+    pub(super) async fn stop(&self, grace: Duration) -> (usize, usize) {
+        let never_begun = self.line().stop();
+        let deadline = Instant::now() + grace;
+        loop {
+            // Registered before the look, so that an end between the two is not missed.
+            let ended = self.ended.notified();
+            if self.line().running.is_empty() || timeout_at(deadline, ended).await.is_err() {
+                break;
+            }
+        }
+        let left = std::mem::take(&mut self.line().running);
+        for run in left.values() {
+            run.abort();
+        }
+        (never_begun, left.len())
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts what may start.
+    fn fill(self: &Arc<Self>, line: &mut Line) {
+        let Some((runner, runtime)) = line.started.clone() else { return };
+        while line.running.len() < self.concurrency {
+            let Some(run) = line.next() else { return };
+            let number = line.last_number;
+            line.last_number += 1;
+            let task = Arc::clone(self).supervise(number, Arc::clone(&runner), run);
+            // The task cannot end before it is noted here: its end takes the lock that is held.
+            let task = runtime.spawn(task);
+            line.running.insert(number, task.abort_handle());
+        }
+    }
+
+    /// Runs one run to its end, whatever happens in it.
+    async fn supervise(self: Arc<Self>, number: u64, runner: Arc<dyn JobRunner>, run: Planned) {
+        // Made at the first poll: a task that never ran (the runtime is gone) must not take the lock when
+        // it is dropped, because `fill` holds it then.
+        let done = Done { runs: Arc::clone(&self), number, key: run.key.clone() };
+        let tenant = match (run.key.owner, self.default_tenant) {
+            (Owner::Tenant(tenant), _) => tenant,
+            (Owner::Shared, Some(default)) => default,
+            // `Scheduler` refuses to be made this way.
+            (Owner::Shared, None) => return,
+        };
+        let limit = run.timeout;
+        let (key, tick) = (run.key, run.tick);
+        let run = JobRun { tenant, call: run.call, id: key.id.to_string(), tick, timeout: limit };
+        let outcome = AssertUnwindSafe(async move { runner.run(run).await }).catch_unwind();
+        let outcome = match limit {
+            Some(limit) => timeout(limit.saturating_add(SLACK), outcome)
+                .await
+                .unwrap_or(Ok(Err(JobFailure::TimedOut { limit }))),
+            None => outcome.await,
+        };
+        let outcome = outcome.unwrap_or_else(|panic| Err(JobFailure::Panicked { message: message(&*panic) }));
+        if let Err(failure) = outcome {
+            tracing::error!(job = %key, %tick, error = &failure as &dyn std::error::Error, "a job failed");
+        }
+        drop(done);
+    }
+}
+
+/// Gives the place of a run free, also when it is cancelled.
+struct Done {
+    runs: Arc<Runs>,
+    number: u64,
+    key: JobKey,
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        let mut line = self.runs.line();
+        line.running.remove(&self.number);
+        line.end(&self.key);
+        self.runs.fill(&mut line);
+        drop(line);
+        self.runs.ended.notify_waiters();
+    }
+}
+
+impl Line {
+    fn offer(&mut self, run: Planned) -> Offered {
+        if self.stopping || self.closed.contains(&run.key.owner) {
+            return Offered::Closed;
+        }
+        let job = self.jobs.entry(run.key.clone()).or_default();
+        match run.overlap {
+            _ if job.waiting + job.running == 0 => self.enqueue(run),
+            Overlap::Allow if job.waiting < MOST_WAITING => self.enqueue(run),
+            Overlap::Queue if job.waiting == 0 && job.queued.is_none() => job.queued = Some(run),
+            Overlap::Skip | Overlap::Queue | Overlap::Allow => return Offered::Overlapping,
+        }
+        Offered::Accepted
+    }
+
+    fn enqueue(&mut self, run: Planned) {
+        let owner = run.key.owner;
+        self.jobs.entry(run.key.clone()).or_default().waiting += 1;
+        let waiting = self.waiting.entry(owner).or_default();
+        if waiting.is_empty() {
+            self.turns.push_back(owner);
+        }
+        waiting.push_back(run);
+    }
+
+    /// The next run of the owner whose turn it is. The owner goes to the end of the line.
+    fn next(&mut self) -> Option<Planned> {
+        let owner = self.turns.pop_front()?;
+        let waiting = self.waiting.get_mut(&owner)?;
+        let run = waiting.pop_front()?;
+        if waiting.is_empty() {
+            self.waiting.remove(&owner);
+        } else {
+            self.turns.push_back(owner);
+        }
+        let job = self.jobs.entry(run.key.clone()).or_default();
+        job.waiting = job.waiting.saturating_sub(1);
+        job.running += 1;
+        Some(run)
+    }
+
+    fn end(&mut self, key: &JobKey) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        job.running = job.running.saturating_sub(1);
+        let queued = job.queued.take();
+        if let Some(queued) = queued {
+            self.enqueue(queued);
+        } else if job.running + job.waiting == 0 {
+            self.jobs.remove(key);
+        }
+    }
+
+    fn cancel(&mut self, owner: Owner, is_meant: impl Fn(&Planned) -> bool) -> usize {
+        let mut cancelled = 0;
+        if let Some(waiting) = self.waiting.get_mut(&owner) {
+            let before = waiting.len();
+            waiting.retain(|run| !is_meant(run));
+            cancelled += before - waiting.len();
+            if waiting.is_empty() {
+                self.waiting.remove(&owner);
+                self.turns.retain(|other| *other != owner);
+            }
+        }
+        let left: HashMap<_, u32> =
+            self.waiting.get(&owner).into_iter().flatten().fold(HashMap::new(), |mut left, run| {
+                *left.entry(run.key.clone()).or_default() += 1;
+                left
+            });
+        self.jobs.retain(|key, job| {
+            if key.owner != owner {
+                return true;
+            }
+            job.waiting = left.get(key).copied().unwrap_or(0);
+            cancelled += usize::from(job.queued.take_if(|run| is_meant(run)).is_some());
+            job.running + job.waiting > 0
+        });
+        cancelled
+    }
+
+    fn stop(&mut self) -> usize {
+        self.stopping = true;
+        self.turns.clear();
+        let queued = self.jobs.values_mut().filter_map(|job| job.queued.take()).count();
+        self.waiting.drain().map(|(_, runs)| runs.len()).sum::<usize>() + queued
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}

@@ -1,0 +1,247 @@
+//! The scheduler service of an app: makes the handles, knows the jobs that plugins declare.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use tokio::task::AbortHandle;
+
+use super::agenda::Agenda;
+use super::alarm::{CronAlarm, TickSource};
+use super::backend::SchedulerBackend;
+use super::clock::Clock;
+use super::driver::Engine;
+use super::handle::TenantScheduler;
+use super::job::{JobCall, JobEntry, JobKey, Overlap, Owner};
+use super::memory::Memory;
+use super::runner::JobRunner;
+use super::runs::Runs;
+use super::{Schedule, SchedulerError};
+use crate::tenancy::{Tenant, TenantId};
+
+/// The scheduler of an app. The framework makes the handles of plugins from it; a plugin never holds one.
+#[derive(Clone)]
+pub struct Scheduler(Arc<Inner>);
+
+struct Inner {
+    core: Arc<Core>,
+    driver: Mutex<Option<AbortHandle>>,
+}
+
+/// What the service and its handles share.
+pub(super) struct Core {
+    pub(super) engine: Arc<Engine>,
+    pub(super) zone: Tz,
+    isolate: bool,
+    declared: RwLock<BTreeMap<JobCall, Declared>>,
+}
+
+/// What `#[job]` says of a method.
+#[derive(Clone, Debug)]
+pub(super) struct Declared {
+    schedule: Option<Schedule>,
+    pub(super) overlap: Overlap,
+    pub(super) timeout: Option<Duration>,
+}
+
+/// How `services.scheduler` and `tenancy.isolate_scheduler` are set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SchedulerSettings {
+    /// The zone of cron expressions that name none.
+    pub(crate) timezone: Tz,
+    /// Runs at once, over all tenants. 0 counts as 1.
+    pub(crate) concurrency: usize,
+    /// Whether each tenant has ids of its own.
+    pub(crate) isolate: bool,
+    /// As whom jobs run with isolation off.
+    pub(crate) default_tenant: Option<TenantId>,
+}
+
+impl Default for SchedulerSettings {
+    fn default() -> Self {
+        Self { timezone: Tz::UTC, concurrency: 16, isolate: true, default_tenant: None }
+    }
+}
+
+/// A method with `#[job]`.
+#[derive(Clone, Debug)]
+pub(crate) struct StaticJob {
+    /// The plugin.
+    pub(crate) plugin: &'static str,
+    /// The method.
+    pub(crate) job: &'static str,
+    /// When it runs for every tenant; `None` when it only runs as a dynamic job.
+    pub(crate) schedule: Option<Schedule>,
+    /// Holds for dynamic jobs that call the method, too.
+    pub(crate) overlap: Overlap,
+    /// Holds for dynamic jobs that call the method, too.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// How a shutdown went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ShutdownReport {
+    /// Runs that waited for their turn and never began.
+    pub(crate) never_begun: usize,
+    /// Runs that were not done when the grace time was over, and were cancelled.
+    pub(crate) cancelled: usize,
+}
+
+impl Scheduler {
+    /// A scheduler whose jobs live in the memory of this process. Nothing runs before [`start`](Self::start).
+    pub(crate) fn memory(settings: SchedulerSettings) -> Result<Self, SchedulerError> {
+        Self::on(Arc::new(Memory::default()), Arc::new(CronAlarm::default()), Clock::System, settings)
+    }
+
+    /// A scheduler on any store, alarm and clock.
+    pub(super) fn on(
+        backend: Arc<dyn SchedulerBackend>,
+        alarm: Arc<dyn TickSource>,
+        clock: Clock,
+        settings: SchedulerSettings,
+    ) -> Result<Self, SchedulerError> {
+        if !settings.isolate && settings.default_tenant.is_none() {
+            return Err(SchedulerError::NoDefaultTenant);
+        }
+        let runs = Runs::new(settings.concurrency, settings.default_tenant);
+        let engine = Arc::new(Engine { backend, alarm, clock, agenda: Agenda::default(), runs });
+        let declared = RwLock::default();
+        let core = Arc::new(Core { engine, zone: settings.timezone, isolate: settings.isolate, declared });
+        Ok(Self(Arc::new(Inner { core, driver: Mutex::new(None) })))
+    }
+
+    /// Makes a `#[job]` method known. Call it for all of them before tenants are activated: a tenant gets
+    /// the jobs that are known then.
+    pub(crate) fn register(&self, job: StaticJob) {
+        let StaticJob { plugin, job, schedule, overlap, timeout } = job;
+        let mut declared = self.0.core.declared.write().unwrap_or_else(PoisonError::into_inner);
+        declared.insert(JobCall::new(plugin, job), Declared { schedule, overlap, timeout });
+    }
+
+    /// Gives a tenant that is active now the declared jobs. Repeating it changes nothing. With isolation
+    /// off, the jobs are there once for all.
+    ///
+    /// # Errors
+    /// When the store is unavailable; some of the jobs may be there.
+    pub(crate) async fn tenant_activated(&self, id: &TenantId) -> Result<(), SchedulerError> {
+        let core = &self.0.core;
+        let owner = core.owner(*id);
+        core.engine.backend.open(owner).await?;
+        core.engine.runs.open_owner(owner);
+        for entry in core.declared_jobs(owner) {
+            let schedule = entry.schedule.clone();
+            core.engine.backend.put(entry).await?;
+            core.engine.follow(&schedule);
+        }
+        Ok(())
+    }
+
+    /// Takes all jobs and waiting runs from a tenant that is deleted. Handles of it that are still held
+    /// can add none. Gives the number of its runs that are under way; they go on to their end.
+    ///
+    /// With isolation off nothing is known to be the tenant's, so nothing happens.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub(crate) async fn tenant_removed(&self, id: &TenantId) -> Result<usize, SchedulerError> {
+        let core = &self.0.core;
+        let owner @ Owner::Tenant(_) = core.owner(*id) else { return Ok(0) };
+        core.engine.backend.close(owner).await?;
+        // After the store, so that nothing is left to be put in line.
+        Ok(core.engine.runs.close_owner(owner))
+    }
+
+    /// Begins to run jobs, on the runtime of the caller.
+    ///
+    /// # Errors
+    /// When it was called before or the store is unavailable.
+    pub(crate) async fn start(&self, runner: Arc<dyn JobRunner>) -> Result<(), SchedulerError> {
+        let engine = Arc::clone(&self.0.core.engine);
+        let schedules = engine.backend.schedules().await?;
+        if !engine.runs.start(runner) {
+            return Err(SchedulerError::AlreadyStarted);
+        }
+        for schedule in &schedules {
+            engine.follow(schedule);
+        }
+        let driver = tokio::spawn(async move { engine.drive().await });
+        *self.0.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver.abort_handle());
+        Ok(())
+    }
+
+    /// Starts no further runs, waits up to `grace` for those under way, then cancels them by dropping
+    /// their futures. Repeating it is harmless. When the call is dropped, no run starts any more and those
+    /// under way go on.
+    pub(crate) async fn shutdown(&self, grace: Duration) -> ShutdownReport {
+        self.0.stop_driver();
+        let engine = &self.0.core.engine;
+        let (never_begun, cancelled) = engine.runs.stop(grace).await;
+        engine.alarm.stop().await;
+        ShutdownReport { never_begun, cancelled }
+    }
+
+    /// The handle of one tenant. Costs two reference counts.
+    pub(crate) fn tenant(&self, tenant: &Tenant) -> TenantScheduler {
+        let tenant = self.0.core.isolate.then(|| tenant.clone());
+        TenantScheduler { core: Arc::clone(&self.0.core), tenant }
+    }
+}
+
+impl Core {
+    fn owner(&self, id: TenantId) -> Owner {
+        if self.isolate { Owner::Tenant(id) } else { Owner::Shared }
+    }
+
+    /// What is declared of a method.
+    pub(super) fn declared(&self, call: &JobCall) -> Result<Declared, SchedulerError> {
+        let declared = self.declared.read().unwrap_or_else(PoisonError::into_inner);
+        declared.get(call).cloned().ok_or_else(|| SchedulerError::UnknownCall { call: call.clone() })
+    }
+
+    /// The jobs that every owner has.
+    fn declared_jobs(&self, owner: Owner) -> Vec<JobEntry> {
+        let declared = self.declared.read().unwrap_or_else(PoisonError::into_inner);
+        let since = self.engine.clock.now();
+        declared
+            .iter()
+            .filter_map(|(call, declared)| {
+                Some(JobEntry {
+                    key: JobKey { owner, id: call.to_string().into() },
+                    call: call.clone(),
+                    schedule: declared.schedule.clone()?,
+                    overlap: declared.overlap,
+                    timeout: declared.timeout,
+                    declared: true,
+                    paused: false,
+                    since,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Inner {
+    fn stop_driver(&self) {
+        if let Some(driver) = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            driver.abort();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop_driver();
+    }
+}
+
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let core = &self.0.core;
+        f.debug_struct("Scheduler")
+            .field("zone", &core.zone)
+            .field("isolate", &core.isolate)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,48 @@
+//! One tick for many tenants.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_tenants_each_run_once_at_one_tick() {
+    let seen = Arc::new(Recorder::default());
+    let scheduler = Scheduler::memory(SchedulerSettings::default()).unwrap();
+    let next = Schedule::every(seconds(3600)).unwrap();
+    let daily = Schedule::at(Utc::now() + TimeDelta::milliseconds(2500));
+    for (job, schedule) in [("yields", daily), ("ok", next)] {
+        scheduler.register(StaticJob {
+            plugin: "orders",
+            job,
+            schedule: Some(schedule),
+            overlap: Overlap::Skip,
+            timeout: None,
+        });
+    }
+    scheduler.start(Arc::new(Runner(Arc::clone(&seen)))).await.unwrap();
+    let start = std::time::Instant::now();
+    for number in 0..10_000 {
+        scheduler.tenant_activated(&id(&format!("t{number}"))).await.unwrap();
+    }
+    println!("activating 10,000 tenants with 2 jobs each took {:?}", start.elapsed());
+    eventually("all tenants run", || async { seen.ended.lock().unwrap().len() >= 10_000 }).await;
+    let tick = seen.begun()[0].tick;
+    println!("all runs were done {} ms after the tick", (Utc::now() - tick).num_milliseconds());
+    let counts = seen.counts();
+    assert!(counts.len() == 10_000 && counts.values().all(|count| *count == 1));
+    assert!(seen.most_at_once.lock().unwrap().1 <= 16, "concurrency is bounded");
+    assert_eq!(scheduler.shutdown(seconds(10)).await, crate::scheduler::ShutdownReport::default());
+    assert_eq!(seen.begun().len(), 10_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tenants_take_turns() {
+    let bench = Bench::started(SchedulerSettings { concurrency: 1, ..SchedulerSettings::default() }).await;
+    for number in 0..100 {
+        bench.tenant("greedy").cron(&format!("job{number}"), "0 * * * * *", call("slow")).await.unwrap();
+    }
+    bench.until("2030-01-01T00:01:00.500Z").await;
+    // A hundred runs of five seconds stand in line, and then another tenant comes.
+    bench.tenant("modest").after("job", seconds(1), call("ok")).await.unwrap();
+    bench.until("2030-01-01T00:01:12Z").await;
+    let place = bench.seen.begun().iter().position(|seen| seen.tenant == "modest");
+    assert!(place.is_some_and(|place| place <= 2), "place {place:?}");
+}

@@ -1,0 +1,52 @@
+//! From a request to a tenant.
+
+use axum::http::Extensions;
+use axum::http::{HeaderMap, Uri};
+
+use super::{Directory, Sources, TenancyError, Tenant, TenantId};
+
+/// Decides which tenant a request belongs to.
+pub(crate) struct Admission {
+    /// `false`: every request belongs to the default tenant.
+    pub(crate) enabled: bool,
+    pub(crate) sources: Sources,
+    pub(crate) default: Option<TenantId>,
+    pub(crate) directory: Directory,
+}
+
+/// A tenant that was admitted before the request was made: a call by name carries it. The type is private to the
+/// crate, so no client and no plugin can put one into a request.
+#[derive(Clone)]
+pub(crate) struct Preadmitted {
+    pub(crate) tenant: Tenant,
+    /// The plugin that calls, `None` for the app itself (a job, the command line, a test).
+    pub(crate) caller: Option<&'static str>,
+}
+
+impl Admission {
+    /// The tenant of a request. A known tenant costs no allocation and no await point that waits.
+    pub(crate) async fn admit(
+        &self,
+        headers: &HeaderMap,
+        uri: &Uri,
+        extensions: &Extensions,
+    ) -> Result<Tenant, TenancyError> {
+        if let Some(preadmitted) = extensions.get::<Preadmitted>() {
+            return Ok(preadmitted.tenant.clone());
+        }
+        let id = self.identify(headers, uri)?;
+        match self.directory.remembered(&id) {
+            Some(answer) => answer,
+            None => self.directory.admit(&id).await,
+        }
+    }
+
+    fn identify(&self, headers: &HeaderMap, uri: &Uri) -> Result<TenantId, TenancyError> {
+        let named = if self.enabled { self.sources.tenant_of(headers, uri)? } else { None };
+        if named.is_some_and(|id| id.is_public() && self.default != Some(id)) {
+            // `public` is the name of what all tenants share; it is a tenant only as the default.
+            return Err(TenancyError::Unknown);
+        }
+        named.or(self.default).ok_or_else(|| TenancyError::Missing { header: self.sources.hint() })
+    }
+}

@@ -1,0 +1,121 @@
+//! Where a request names its tenant.
+
+use axum::http::header::HOST;
+use axum::http::{HeaderMap, HeaderName, Uri};
+
+use super::host::tenant_of_host;
+use super::{TenancyError, TenantId};
+
+/// The places of a request that can name its tenant, as `xcore.yaml` configures them.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// `tenancy.header`.
+    pub header: Option<HeaderName>,
+    /// `tenancy.subdomain`.
+    pub subdomain: bool,
+    /// `tenancy.base_domain`.
+    pub base_domain: Option<Box<str>>,
+}
+
+impl Sources {
+    /// The tenant that the request names, if any. Allocates nothing.
+    ///
+    /// # Errors
+    /// When a source cannot be read as a tenant id, or two sources name different tenants.
+    pub fn tenant_of(&self, headers: &HeaderMap, uri: &Uri) -> Result<Option<TenantId>, TenancyError> {
+        let by_header = self.by_header(headers)?;
+        if !self.subdomain {
+            return Ok(by_header);
+        }
+        match (by_header, self.by_host(headers, uri)?) {
+            (Some(header), Some(host)) if header != host => Err(TenancyError::Disagree),
+            (header, host) => Ok(header.or(host)),
+        }
+    }
+
+    /// How a client names its tenant, for a message.
+    pub(crate) fn hint(&self) -> String {
+        match &self.header {
+            Some(header) => header.to_string(),
+            None => "Host with the tenant as its first label".to_owned(),
+        }
+    }
+
+    fn by_header(&self, headers: &HeaderMap) -> Result<Option<TenantId>, TenancyError> {
+        let Some(name) = &self.header else { return Ok(None) };
+        let Some(value) = only(headers, name)? else { return Ok(None) };
+        TenantId::parse_bytes(value)
+            .map(Some)
+            .map_err(|problem| TenancyError::Malformed { source_name: "header", problem })
+    }
+
+    fn by_host(&self, headers: &HeaderMap, uri: &Uri) -> Result<Option<TenantId>, TenancyError> {
+        // RFC 9112, section 3.2.2: the target's own authority counts, and `Host` only without one.
+        let host = match uri.authority() {
+            Some(authority) => Some(authority.as_str().rsplit('@').next().unwrap_or_default().as_bytes()),
+            None => only(headers, &HOST)?,
+        };
+        host.map_or(Ok(None), |host| tenant_of_host(host, self.base_domain.as_deref()))
+    }
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, TenancyError> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(TenancyError::Repeated);
+    }
+    Ok(first.map(|value| value.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources() -> Sources {
+        Sources { header: Some(HeaderName::from_static("x-tenant-id")), subdomain: true, base_domain: None }
+    }
+
+    fn tenant_of(pairs: &[(&str, &[u8])], uri: &str) -> Result<Option<String>, TenancyError> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                axum::http::HeaderValue::from_bytes(value).unwrap(),
+            );
+        }
+        let found = sources().tenant_of(&headers, &uri.parse().unwrap())?;
+        Ok(found.map(|id| id.to_string()))
+    }
+
+    #[test]
+    fn the_header_and_the_host_both_name_a_tenant() {
+        assert_eq!(tenant_of(&[("x-tenant-id", b"Acme")], "/").unwrap().as_deref(), Some("acme"));
+        assert_eq!(tenant_of(&[("host", b"acme.shop.localhost")], "/").unwrap().as_deref(), Some("acme"));
+        assert_eq!(tenant_of(&[], "http://acme.shop.localhost:1/x").unwrap().as_deref(), Some("acme"));
+        assert_eq!(tenant_of(&[("host", b"127.0.0.1:8080")], "/").unwrap(), None);
+    }
+
+    #[test]
+    fn sources_that_disagree_are_refused() {
+        let both: &[(&str, &[u8])] = &[("x-tenant-id", b"acme"), ("host", b"globex.shop.localhost")];
+        assert!(matches!(tenant_of(both, "/"), Err(TenancyError::Disagree)));
+        let same: &[(&str, &[u8])] = &[("x-tenant-id", b"ACME"), ("host", b"acme.shop.localhost")];
+        assert_eq!(tenant_of(same, "/").unwrap().as_deref(), Some("acme"));
+    }
+
+    #[test]
+    fn a_malformed_source_is_refused_even_beside_a_good_one() {
+        let bad_host: &[(&str, &[u8])] = &[("x-tenant-id", b"acme"), ("host", b"pg_x.shop.localhost")];
+        assert!(matches!(tenant_of(bad_host, "/"), Err(TenancyError::Malformed { .. })));
+        for bad in [&b"../x"[..], b"", b"a:b", b"*", b"\xff\xfe", b"pg_catalog"] {
+            assert!(tenant_of(&[("x-tenant-id", bad)], "/").is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_sent_twice_is_refused() {
+        let twice: &[(&str, &[u8])] = &[("x-tenant-id", b"acme"), ("x-tenant-id", b"acme")];
+        assert!(matches!(tenant_of(twice, "/"), Err(TenancyError::Repeated)));
+    }
+}

@@ -1,0 +1,215 @@
+//! Where the directory keeps what it knows.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::TenantId;
+
+/// The state of a tenant's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// Its data is being made. Not routable.
+    Provisioning,
+    /// It is served.
+    Active,
+    /// Its data is being dropped. Not routable.
+    Deleting,
+}
+
+impl State {
+    /// As it is stored and printed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Provisioning => "provisioning",
+            Self::Active => "active",
+            Self::Deleting => "deleting",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::Provisioning, Self::Active, Self::Deleting].into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// A tenant as the directory's store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantRecord {
+    /// Its name.
+    pub id: TenantId,
+    /// Where it stands.
+    pub state: State,
+    /// The [fingerprint](crate::db::Migrations) of the migrations that its data has; `None` before the first one.
+    pub version: Option<String>,
+}
+
+impl TenantRecord {
+    /// A tenant whose data is not versioned by the directory.
+    pub(crate) fn active(id: TenantId) -> Self {
+        Self { id, state: State::Active, version: None }
+    }
+}
+
+/// Why the store could not answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The tenant is there already.
+    #[error("tenant `{id}` exists already")]
+    Exists {
+        /// Its name.
+        id: TenantId,
+    },
+    /// The tenant is not there.
+    #[error("there is no tenant `{id}`; `tenant list` shows those there are")]
+    NotFound {
+        /// Its name.
+        id: TenantId,
+    },
+    /// The directory is not kept by xcore.
+    #[error("the directory is {kind}, so tenants cannot be created or deleted; {remedy}")]
+    ReadOnly {
+        /// What kind of directory it is.
+        kind: &'static str,
+        /// How to get one that can.
+        remedy: &'static str,
+    },
+    /// What is stored has no meaning to this version.
+    #[error("the directory holds {what}, which this version does not know; was a newer version here?")]
+    Foreign {
+        /// What was found.
+        what: String,
+    },
+    /// The database failed.
+    #[error("the directory's table cannot be read or written")]
+    Database {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Keeps the tenants. One implementation a kind of directory.
+#[async_trait]
+pub trait DirectoryStore: Send + Sync + 'static {
+    /// One tenant.
+    async fn find(&self, id: &TenantId) -> Result<Option<TenantRecord>, StoreError>;
+    /// All tenants, sorted by name.
+    async fn list(&self) -> Result<Vec<TenantRecord>, StoreError>;
+    /// Adds a tenant in state provisioning. Of two that race for one name, one gets [`StoreError::Exists`].
+    async fn insert(&self, id: &TenantId) -> Result<(), StoreError>;
+    /// Moves a tenant from one state to another; `false` when it was not in `from`.
+    async fn advance(&self, id: &TenantId, from: State, to: State) -> Result<bool, StoreError>;
+    /// Notes the migrations that a tenant's data has.
+    async fn set_version(&self, id: &TenantId, version: &str) -> Result<(), StoreError>;
+    /// Forgets a tenant.
+    async fn remove(&self, id: &TenantId) -> Result<(), StoreError>;
+    /// Whether it keeps the state of each tenant; the others know only active ones.
+    fn is_managed(&self) -> bool {
+        false
+    }
+    /// A number that changes with every change that any process makes.
+    async fn revision(&self) -> Result<i64, StoreError>;
+}
+
+/// The tenants that `xcore.yaml` names, for an app without a database.
+pub(crate) struct FixedStore {
+    tenants: BTreeSet<TenantId>,
+}
+
+const FIXED: StoreError = StoreError::ReadOnly {
+    kind: "the list in xcore.yaml",
+    remedy: "add the tenant to `tenancy.ensure`, or configure `services.database`",
+};
+
+impl FixedStore {
+    pub(crate) fn new(tenants: impl IntoIterator<Item = TenantId>) -> Self {
+        Self { tenants: tenants.into_iter().collect() }
+    }
+}
+
+#[async_trait]
+impl DirectoryStore for FixedStore {
+    async fn find(&self, id: &TenantId) -> Result<Option<TenantRecord>, StoreError> {
+        Ok(self.tenants.get(id).copied().map(TenantRecord::active))
+    }
+
+    async fn list(&self) -> Result<Vec<TenantRecord>, StoreError> {
+        Ok(self.tenants.iter().copied().map(TenantRecord::active).collect())
+    }
+
+    async fn insert(&self, _: &TenantId) -> Result<(), StoreError> {
+        Err(FIXED)
+    }
+
+    async fn advance(&self, _: &TenantId, _: State, _: State) -> Result<bool, StoreError> {
+        Err(FIXED)
+    }
+
+    async fn set_version(&self, _: &TenantId, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: &TenantId) -> Result<(), StoreError> {
+        Err(FIXED)
+    }
+
+    async fn revision(&self) -> Result<i64, StoreError> {
+        Ok(0)
+    }
+}
+
+/// `tenancy.directory: open`: whoever has data is a tenant.
+pub(crate) struct OpenStore<E> {
+    existence: Arc<E>,
+}
+
+/// Tells which tenants have data. The database service does.
+#[async_trait]
+pub(crate) trait Existence: Send + Sync + 'static {
+    async fn has_data(&self, id: &TenantId) -> Result<bool, StoreError>;
+    async fn all(&self) -> Result<Vec<TenantId>, StoreError>;
+}
+
+impl<E: Existence> OpenStore<E> {
+    pub(crate) fn new(existence: Arc<E>) -> Self {
+        Self { existence }
+    }
+}
+
+#[async_trait]
+impl<E: Existence> DirectoryStore for OpenStore<E> {
+    async fn find(&self, id: &TenantId) -> Result<Option<TenantRecord>, StoreError> {
+        let found = self.existence.has_data(id).await?;
+        Ok(found.then(|| TenantRecord::active(*id)))
+    }
+
+    async fn list(&self) -> Result<Vec<TenantRecord>, StoreError> {
+        let mut all = self.existence.all().await?;
+        all.sort_unstable();
+        Ok(all.into_iter().map(TenantRecord::active).collect())
+    }
+
+    async fn insert(&self, id: &TenantId) -> Result<(), StoreError> {
+        if self.existence.has_data(id).await? { Err(StoreError::Exists { id: *id }) } else { Ok(()) }
+    }
+
+    async fn advance(&self, _: &TenantId, _: State, _: State) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn set_version(&self, _: &TenantId, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: &TenantId) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn revision(&self) -> Result<i64, StoreError> {
+        Ok(0)
+    }
+}
