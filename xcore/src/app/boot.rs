@@ -172,7 +172,7 @@ async fn assemble(
     let mut plugins = Vec::with_capacity(ordered.len());
     for Ordered { facts, plugin } in ordered {
         let mounted = plugin.mount(Arc::clone(&runtime), &SectionReader(config))?.0;
-        plugins.push(Placed { facts: *facts, mounted, config_schema: plugin.config_schema() });
+        plugins.push(Placed { facts: *facts, mounted });
     }
     let typed: HashMap<_, Weak<dyn Any + Send + Sync>> = plugins
         .iter()

@@ -15,7 +15,7 @@ use crate::tenancy::{DirectoryStore, State, StoreError, TenantId, TenantRecord};
 
 /// The tenants.
 mod tenant {
-    #![expect(missing_docs, reason = "columns")]
+    #![expect(unreachable_pub, reason = "the derive of SeaORM wants it")]
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -38,7 +38,7 @@ mod tenant {
 
 /// One row, whose number changes with every change of the tenants.
 mod revision {
-    #![expect(missing_docs, reason = "columns")]
+    #![expect(unreachable_pub, reason = "the derive of SeaORM wants it")]
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde_json::Value;
 use tokio::task::AbortHandle;
 use tower::ServiceExt;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::tenants::{Tenants, names};
 use crate::db::{DatabaseError, MigrationReport, Migrations};
@@ -40,7 +40,6 @@ pub(super) struct Inner {
 pub(super) struct Placed {
     pub(super) facts: Facts,
     pub(super) mounted: Arc<dyn AnyMounted>,
-    pub(super) config_schema: Value,
 }
 
 /// Longest answer of a call by name, in bytes.
@@ -132,7 +131,10 @@ impl Instance {
         }
         let grace = self.0.config.config.app.shutdown_grace;
         if let Some(scheduler) = &self.0.runtime.scheduler {
-            scheduler.shutdown(grace).await;
+            let report = scheduler.shutdown(grace).await;
+            if report.cancelled + report.never_begun > 0 {
+                warn!(report.cancelled, report.never_begun, "runs of jobs were cut off");
+            }
         }
         for placed in self.0.plugins.iter().rev() {
             if let Err(problem) = placed.mounted.app_hook(AppHook::Stop).await {

@@ -27,7 +27,7 @@ impl JobRunner for AppJobs {
                 .ok_or_else(|| refused(JobError::Unknown { call: run.call.clone() }))?;
             let running = plugin
                 .mounted
-                .run_job(&run.call.job, tenant)
+                .run_job(&run, tenant)
                 .ok_or_else(|| refused(JobError::Unknown { call: run.call.clone() }))?;
             running.await.map_err(|error| JobFailure::Failed { source: error.to_string().into() })
         }

@@ -46,7 +46,7 @@ pub(crate) struct Memory {
 #[derive(Clone)]
 struct Entry {
     value: Bytes,
-    /// Checked at every read, so that the end is exact and does not wait for moka's housekeeping.
+    /// When it ends. Moka looks at every read, so the end is exact and does not wait for its housekeeping.
     ends: Option<Instant>,
 }
 
@@ -74,7 +74,7 @@ impl Memory {
     }
 
     fn live(&self, key: Key<'_>) -> Option<Entry> {
-        self.entries.get(&key).filter(|entry| entry.ends.is_none_or(|ends| Instant::now() < ends))
+        self.entries.get(&key)
     }
 
     /// Puts an entry or, when it is over already, takes it away. The caller holds the lock of the key.

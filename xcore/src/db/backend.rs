@@ -80,7 +80,11 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
     fn execute<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<ExecResult, DbErr>>;
 
     /// Runs a statement outside a transaction and gives its first row.
-    fn query_one<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Option<QueryResult>, DbErr>>;
+    fn query_one<'a>(
+        &'a self,
+        scope: &'a Scope,
+        sql: Sql,
+    ) -> BoxFuture<'a, Result<Option<QueryResult>, DbErr>>;
 
     /// Runs a statement outside a transaction and gives all rows.
     fn query_all<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Vec<QueryResult>, DbErr>>;
@@ -89,7 +93,11 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
     fn stream<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Rows<'static>, DbErr>>;
 
     /// Pins a connection and begins a transaction on it.
-    fn begin<'a>(&'a self, scope: &'a Scope, options: TransactionOptions) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>>;
+    fn begin<'a>(
+        &'a self,
+        scope: &'a Scope,
+        options: TransactionOptions,
+    ) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>>;
 
     /// Makes the tenant's database; does nothing when it exists.
     fn provision<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>>;
@@ -104,10 +112,18 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
     fn remove<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>>;
 
     /// Applies what is pending and reports it.
-    fn migrate<'a>(&'a self, place: Place<'a>, migrations: &'a [Migrations]) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>>;
+    fn migrate<'a>(
+        &'a self,
+        place: Place<'a>,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>>;
 
     /// What [`Backend::migrate`] would apply. Changes nothing.
-    fn pending<'a>(&'a self, place: Place<'a>, migrations: &'a [Migrations]) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>>;
+    fn pending<'a>(
+        &'a self,
+        place: Place<'a>,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>>;
 
     /// Refuses new users, waits a while for those there are and closes everything.
     fn close(&self) -> BoxFuture<'_, ()>;

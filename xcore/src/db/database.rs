@@ -78,7 +78,10 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::migrate_tenant`].
-    pub(crate) async fn migrate_shared(&self, migrations: &[Migrations]) -> Result<MigrationReport, DatabaseError> {
+    pub(crate) async fn migrate_shared(
+        &self,
+        migrations: &[Migrations],
+    ) -> Result<MigrationReport, DatabaseError> {
         self.backend.migrate(Place::Shared, migrations).await
     }
 
@@ -92,7 +95,10 @@ impl Database {
     }
 
     /// What [`Database::migrate_shared`] would apply. Changes nothing.
-    pub(crate) async fn pending_shared(&self, migrations: &[Migrations]) -> Result<MigrationReport, DatabaseError> {
+    pub(crate) async fn pending_shared(
+        &self,
+        migrations: &[Migrations],
+    ) -> Result<MigrationReport, DatabaseError> {
         self.backend.pending(Place::Shared, migrations).await
     }
 

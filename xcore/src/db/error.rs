@@ -72,7 +72,9 @@ pub enum DatabaseError {
         tenant: TenantId,
     },
     /// The tenant could not be removed because its database stayed in use.
-    #[error("the database of tenant `{tenant}` was still in use after {waited:?}; suspend the tenant and try again")]
+    #[error(
+        "the database of tenant `{tenant}` was still in use after {waited:?}; suspend the tenant and try again"
+    )]
     StillUsed {
         /// The tenant.
         tenant: TenantId,
@@ -86,7 +88,9 @@ pub enum DatabaseError {
         tenant: TenantId,
     },
     /// As many tenant databases as allowed are open and in use.
-    #[error("{max_open} tenant databases are in use, none became free within {waited:?}; try again, or raise max_open")]
+    #[error(
+        "{max_open} tenant databases are in use, none became free within {waited:?}; try again, or raise max_open"
+    )]
     TooManyOpen {
         /// The configured limit.
         max_open: usize,
@@ -94,7 +98,9 @@ pub enum DatabaseError {
         waited: Duration,
     },
     /// All connections of this database are in use.
-    #[error("all {connections} connections of this database are in use, none became free within {waited:?}; try again, or raise connections")]
+    #[error(
+        "all {connections} connections of this database are in use, none became free within {waited:?}; try again, or raise connections"
+    )]
     NoConnection {
         /// The configured limit.
         connections: usize,
@@ -102,7 +108,9 @@ pub enum DatabaseError {
         waited: Duration,
     },
     /// Another transaction of this database kept writing.
-    #[error("another transaction kept writing to this database for {waited:?}; keep write transactions short, and do not write through `ctx.db` while a transaction of yours is open")]
+    #[error(
+        "another transaction kept writing to this database for {waited:?}; keep write transactions short, and do not write through `ctx.db` while a transaction of yours is open"
+    )]
     WriterBusy {
         /// How long the caller waited.
         waited: Duration,
@@ -120,10 +128,14 @@ pub enum DatabaseError {
     #[error("this transaction has ended; begin a new one")]
     TransactionEnded,
     /// A statement of the transaction was cancelled, so nobody knows whether it took effect.
-    #[error("a statement of this transaction was cancelled, so the transaction is rolled back; begin a new one")]
+    #[error(
+        "a statement of this transaction was cancelled, so the transaction is rolled back; begin a new one"
+    )]
     TransactionInterrupted,
     /// Raw SQL opened a transaction and did not end it.
-    #[error("this SQL opened a transaction and did not end it, so it was rolled back; use begin() or end it in the same text")]
+    #[error(
+        "this SQL opened a transaction and did not end it, so it was rolled back; use begin() or end it in the same text"
+    )]
     TransactionLeftOpen,
     /// A migration failed. Those before it are applied and recorded; running again goes on with this one.
     #[error("migration `{migration}` of plugin `{plugin}` failed; mend it and run the migrations again")]
@@ -137,7 +149,9 @@ pub enum DatabaseError {
         source: DbErr,
     },
     /// A migration attached or detached a database.
-    #[error("migration `{migration}` of plugin `{plugin}` attached or detached a database, which is refused; it was rolled back")]
+    #[error(
+        "migration `{migration}` of plugin `{plugin}` attached or detached a database, which is refused; it was rolled back"
+    )]
     MigrationAttached {
         /// The plugin.
         plugin: &'static str,

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use sea_orm::{
-    AccessMode, ConnectionTrait, DbBackend, DbErr, ExecResult, IsolationLevel, QueryResult, Statement, StatementBuilder,
-    StreamTrait, TransactionError, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectionTrait, DbBackend, DbErr, ExecResult, IsolationLevel, QueryResult, Statement,
+    StatementBuilder, StreamTrait, TransactionError, TransactionOptions, TransactionTrait,
 };
 
 use super::backend::{Backend, Scope, Sql};
@@ -111,7 +111,10 @@ macro_rules! sea_orm_traits {
                 self.backend.execute(&self.scope, Sql::script(sql))
             }
 
-            fn query_one_raw<'s, 'a>(&'s self, statement: Statement) -> Boxed<'a, Result<Option<QueryResult>, DbErr>>
+            fn query_one_raw<'s, 'a>(
+                &'s self,
+                statement: Statement,
+            ) -> Boxed<'a, Result<Option<QueryResult>, DbErr>>
             where
                 's: 'a,
                 Self: 'a,
@@ -119,7 +122,10 @@ macro_rules! sea_orm_traits {
                 self.backend.query_one(&self.scope, Sql::raw(statement))
             }
 
-            fn query_one<'s, 't, 'a, S>(&'s self, statement: &'t S) -> Boxed<'a, Result<Option<QueryResult>, DbErr>>
+            fn query_one<'s, 't, 'a, S>(
+                &'s self,
+                statement: &'t S,
+            ) -> Boxed<'a, Result<Option<QueryResult>, DbErr>>
             where
                 's: 'a,
                 't: 'a,
@@ -129,7 +135,10 @@ macro_rules! sea_orm_traits {
                 self.backend.query_one(&self.scope, Sql::built(self.backend.dialect().build(statement)))
             }
 
-            fn query_all_raw<'s, 'a>(&'s self, statement: Statement) -> Boxed<'a, Result<Vec<QueryResult>, DbErr>>
+            fn query_all_raw<'s, 'a>(
+                &'s self,
+                statement: Statement,
+            ) -> Boxed<'a, Result<Vec<QueryResult>, DbErr>>
             where
                 's: 'a,
                 Self: 'a,
@@ -137,7 +146,10 @@ macro_rules! sea_orm_traits {
                 self.backend.query_all(&self.scope, Sql::raw(statement))
             }
 
-            fn query_all<'s, 't, 'a, S>(&'s self, statement: &'t S) -> Boxed<'a, Result<Vec<QueryResult>, DbErr>>
+            fn query_all<'s, 't, 'a, S>(
+                &'s self,
+                statement: &'t S,
+            ) -> Boxed<'a, Result<Vec<QueryResult>, DbErr>>
             where
                 's: 'a,
                 't: 'a,
@@ -159,8 +171,21 @@ macro_rules! sea_orm_traits {
                 self.backend.dialect()
             }
 
-            fn stream_raw<'a>(&'a self, statement: Statement) -> Boxed<'a, Result<RowStream<'static>, DbErr>> {
-                Box::pin(async move { Ok(RowStream::of(self.backend.stream(&self.scope, Sql::raw(statement)).await?)) })
+            fn stream<'a, S>(&'a self, statement: &S) -> Boxed<'a, Result<RowStream<'static>, DbErr>>
+            where
+                S: StatementBuilder + Sync,
+            {
+                let sql = Sql::built(self.backend.dialect().build(statement));
+                Box::pin(async move { Ok(RowStream::of(self.backend.stream(&self.scope, sql).await?)) })
+            }
+
+            fn stream_raw<'a>(
+                &'a self,
+                statement: Statement,
+            ) -> Boxed<'a, Result<RowStream<'static>, DbErr>> {
+                Box::pin(async move {
+                    Ok(RowStream::of(self.backend.stream(&self.scope, Sql::raw(statement)).await?))
+                })
             }
         }
 
@@ -177,8 +202,12 @@ macro_rules! sea_orm_traits {
                 isolation_level: Option<IsolationLevel>,
                 access_mode: Option<AccessMode>,
             ) -> Result<Transaction, DbErr> {
-                self.begin_with_options(TransactionOptions { isolation_level, access_mode, sqlite_transaction_mode: None })
-                    .await
+                self.begin_with_options(TransactionOptions {
+                    isolation_level,
+                    access_mode,
+                    sqlite_transaction_mode: None,
+                })
+                .await
             }
 
             async fn begin_with_options(&self, options: TransactionOptions) -> Result<Transaction, DbErr> {

@@ -18,7 +18,8 @@
 //! | durability | `synchronous = FULL`: the log is flushed to the disk before a commit is acknowledged. It survives a killed process and a power cut. (`NORMAL` would survive a killed process too, but a power cut could take the last commits back.) |
 //! | writers | one at a time per file, first come first served. `begin()` takes the write lock at once (`BEGIN IMMEDIATE`), so two writers wait for each other instead of failing with a stale snapshot; a transaction that only reads should say so ([`AccessMode::ReadOnly`](sea_orm::AccessMode)) and then waits for nobody |
 //! | foreign keys | enforced; they cannot point from a tenant's table to a shared one |
-//! | open files | at most `max_open` tenant databases, the least recently used idle one is closed for the next |
+//! | open files | at most `max_open` tenant databases, the least recently used idle one is closed for the next. A connection is opened when it is needed, at most `connections` per database; each is a thread and about four descriptors |
+//! | privacy | folders and files are made for their owner only (0700, 0600) |
 //!
 //! A tenant's file that is missing is an error, never an empty database or the shared one. Files are taken only from the
 //! tenant's id; a symbolic link, a hard link or a file of another origin is refused.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::DatabaseError;
 
-/// What [`Database::open`](super::Database::open) needs to know.
+/// What a [`Database`](super::Database) is opened with.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DatabaseSettings {

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::StreamExt;
 use sea_orm::{
-    AccessMode, ConnectionTrait, DbBackend, DbErr, ExecResult, IsolationLevel, QueryResult, Statement, StatementBuilder,
-    StreamTrait, TransactionError, TransactionOptions, TransactionSession, TransactionTrait,
+    AccessMode, ConnectionTrait, DbBackend, DbErr, ExecResult, IsolationLevel, QueryResult, Statement,
+    StatementBuilder, StreamTrait, TransactionError, TransactionOptions, TransactionSession,
+    TransactionTrait,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -167,6 +168,21 @@ impl Transaction {
     async fn do_query_all(&self, sql: Sql) -> Result<Vec<QueryResult>, DbErr> {
         Pinned::of(&self.shared, self.level).await?.session()?.query_all(sql).await
     }
+
+    /// The stream holds the transaction: nothing else runs on it until the stream is dropped.
+    async fn do_stream(&self, sql: Sql) -> Result<RowStream<'_>, DbErr> {
+        let mut pinned = Pinned::of(&self.shared, self.level).await?;
+        Ok(RowStream::produce(move |table| async move {
+            match pinned.session().and_then(|session| session.stream(sql)) {
+                Ok(mut rows) => {
+                    while let Some(row) = rows.next().await {
+                        table.put(row).await;
+                    }
+                }
+                Err(error) => table.put(Err(error)).await,
+            }
+        }))
+    }
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -251,22 +267,15 @@ impl StreamTrait for Transaction {
         self.dialect
     }
 
-    /// The stream holds the transaction: nothing else runs on it until the stream is dropped.
+    fn stream<'a, S>(&'a self, statement: &S) -> Boxed<'a, Result<RowStream<'a>, DbErr>>
+    where
+        S: StatementBuilder + Sync,
+    {
+        Box::pin(self.do_stream(Sql::built(self.dialect.build(statement))))
+    }
+
     fn stream_raw<'a>(&'a self, statement: Statement) -> Boxed<'a, Result<RowStream<'a>, DbErr>> {
-        Box::pin(async move {
-            let mut pinned = Pinned::of(&self.shared, self.level).await?;
-            Ok(RowStream::produce(move |table| async move {
-                let rows = pinned.session().and_then(|session| session.stream(Sql::raw(statement)));
-                match rows {
-                    Ok(mut rows) => {
-                        while let Some(row) = rows.next().await {
-                            table.put(row).await;
-                        }
-                    }
-                    Err(error) => table.put(Err(error)).await,
-                }
-            }))
-        })
+        Box::pin(self.do_stream(Sql::raw(statement)))
     }
 }
 
@@ -278,11 +287,20 @@ impl TransactionTrait for Transaction {
         let mut pinned = Pinned::of(&self.shared, self.level).await?;
         let session = pinned.session()?;
         session.nest().await?;
-        Ok(Self { shared: Arc::clone(&self.shared), level: session.level(), finished: false, dialect: self.dialect })
+        Ok(Self {
+            shared: Arc::clone(&self.shared),
+            level: session.level(),
+            finished: false,
+            dialect: self.dialect,
+        })
     }
 
     /// A savepoint has the isolation and access of its transaction; the arguments are not used.
-    async fn begin_with_config(&self, _: Option<IsolationLevel>, _: Option<AccessMode>) -> Result<Self, DbErr> {
+    async fn begin_with_config(
+        &self,
+        _: Option<IsolationLevel>,
+        _: Option<AccessMode>,
+    ) -> Result<Self, DbErr> {
         self.begin().await
     }
 

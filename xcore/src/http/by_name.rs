@@ -12,8 +12,7 @@ use crate::plugin::{ActionSpec, Verb};
 
 /// Why a call by name could not be made, before any action ran.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CallError {
+pub(crate) enum CallError {
     /// No plugin has the name.
     #[error("there is no plugin `{plugin}`; `routes` lists the plugins and their actions")]
     NoPlugin {

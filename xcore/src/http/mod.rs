@@ -3,7 +3,5 @@
 mod by_name;
 mod router;
 
-pub use by_name::CallError;
-
-pub(crate) use by_name::request_for;
+pub(crate) use by_name::{CallError, request_for};
 pub(crate) use router::{full_path, router};

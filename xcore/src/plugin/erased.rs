@@ -18,6 +18,7 @@ use super::{
 };
 use crate::db::Migrations;
 use crate::error::{Error, Result};
+use crate::scheduler::JobRun;
 use crate::tenancy::Tenant;
 
 /// What an app knows of a plugin without making it.
@@ -165,11 +166,10 @@ pub(crate) enum TenantHook {
 /// A plugin in a running app, without its type.
 pub(crate) trait AnyMounted: Send + Sync {
     fn name(&self) -> &'static str;
-    fn actions(&self) -> &'static [ActionSpec];
     /// The routes of its actions, those that are internal too when asked for.
     fn routes(&self, with_internal: bool) -> Vec<(&'static ActionSpec, MethodRouter)>;
     /// Runs a job as a tenant; `None` when there is no such job.
-    fn run_job(&self, job: &str, tenant: Tenant) -> Option<BoxFuture<'static, Result<()>>>;
+    fn run_job(&self, run: &JobRun, tenant: Tenant) -> Option<BoxFuture<'static, Result<()>>>;
     fn app_hook(&self, hook: AppHook) -> BoxFuture<'static, Result<()>>;
     fn tenant_hook(&self, hook: TenantHook, tenant: Tenant) -> BoxFuture<'static, Result<()>>;
     /// The `Mounted<P>` itself, for typed calls.
@@ -187,10 +187,6 @@ impl<P: PluginActions> AnyMounted for Live<P> {
         P::NAME
     }
 
-    fn actions(&self) -> &'static [ActionSpec] {
-        P::ACTIONS
-    }
-
     fn routes(&self, with_internal: bool) -> Vec<(&'static ActionSpec, MethodRouter)> {
         P::actions()
             .into_iter()
@@ -202,14 +198,14 @@ impl<P: PluginActions> AnyMounted for Live<P> {
             .collect()
     }
 
-    fn run_job(&self, job: &str, tenant: Tenant) -> Option<BoxFuture<'static, Result<()>>> {
-        let JobEntry { spec, run } = self.jobs.iter().find(|entry| entry.spec.name == job)?;
-        let (spec, run, mounted) = (*spec, *run, Arc::clone(&self.mounted));
+    fn run_job(&self, run: &JobRun, tenant: Tenant) -> Option<BoxFuture<'static, Result<()>>> {
+        let entry = self.jobs.iter().find(|entry| entry.spec.name == run.call.job)?;
+        let (method, mounted, limit) = (entry.run, Arc::clone(&self.mounted), run.timeout);
+        let call = Call::of_job(entry.spec, run);
         Some(
             async move {
-                let call = Call::of_job(spec, tenant.id());
                 let context = P::Context::new(&mounted, tenant);
-                supervised(&call, spec.timeout, run(mounted, context)).await
+                supervised(&call, limit, method(mounted, context)).await
             }
             .boxed(),
         )

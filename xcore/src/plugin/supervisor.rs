@@ -12,7 +12,8 @@ use tracing::{Instrument, Span, field};
 
 use super::{ActionSpec, JobSpec};
 use crate::error::Error;
-use crate::tenancy::{Tenant, TenantId};
+use crate::scheduler::JobRun;
+use crate::tenancy::Tenant;
 
 /// The header that carries a request's id, in and out.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -45,13 +46,15 @@ impl Call {
     }
 
     /// A run of a job.
-    pub(crate) fn of_job(spec: &JobSpec, tenant: &TenantId) -> Self {
+    pub(crate) fn of_job(spec: &JobSpec, run: &JobRun) -> Self {
         let id = RequestId::next();
         let span = tracing::info_span!(
             "job",
             plugin = spec.plugin,
             job = spec.name,
-            tenant = %tenant,
+            tenant = %run.tenant,
+            id = run.id,
+            tick = %run.tick,
             request_id = %id,
         );
         Self { id, span }

@@ -149,3 +149,69 @@ impl SchedulerBackend for Memory {
         ready(Ok(self.jobs().due(schedule, tick))).boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::scheduler::{JobCall, Overlap};
+    use crate::tenancy::TenantId;
+
+    fn time(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).unwrap()
+    }
+
+    fn job(id: &str, since: i64) -> JobEntry {
+        JobEntry {
+            key: JobKey { owner: Owner::Tenant(TenantId::parse("acme").unwrap()), id: id.into() },
+            call: JobCall::new("orders", "report"),
+            schedule: Schedule::every(Duration::from_secs(10)).unwrap(),
+            overlap: Overlap::Skip,
+            timeout: None,
+            declared: false,
+            paused: false,
+            since: time(since),
+        }
+    }
+
+    async fn due(memory: &Memory, tick: i64) -> Option<Vec<String>> {
+        let due = memory.due(&job("", 0).schedule, time(tick)).await.unwrap()?;
+        let mut ids: Vec<_> = due.iter().map(|entry| entry.key.to_string()).collect();
+        ids.sort();
+        Some(ids)
+    }
+
+    #[tokio::test]
+    async fn a_job_has_no_part_in_ticks_before_it_came() {
+        let memory = Memory::default();
+        assert_eq!(due(&memory, 20).await, None);
+        memory.put(job("early", 5)).await.unwrap();
+        memory.put(job("late", 21)).await.unwrap();
+        assert_eq!(due(&memory, 20).await.unwrap(), ["acme:early"]);
+        assert_eq!(due(&memory, 30).await.unwrap(), ["acme:early", "acme:late"]);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_is_stored_again_keeps_its_part_in_a_tick() {
+        let memory = Memory::default();
+        memory.put(job("job", 5)).await.unwrap();
+        assert!(memory.put(job("job", 21)).await.unwrap());
+        assert_eq!(due(&memory, 20).await.unwrap(), ["acme:job"]);
+        let other = JobEntry { schedule: Schedule::at(time(99)), ..job("job", 21) };
+        assert!(memory.put(other).await.unwrap());
+        assert_eq!(due(&memory, 20).await, None, "nothing is left under the earlier schedule");
+    }
+
+    #[tokio::test]
+    async fn a_job_that_was_resumed_has_no_part_in_ticks_of_its_pause() {
+        let memory = Memory::default();
+        let entry = job("job", 5);
+        memory.put(entry.clone()).await.unwrap();
+        memory.set_paused(&entry.key, true, time(15)).await.unwrap();
+        assert!(due(&memory, 20).await.unwrap().is_empty());
+        memory.set_paused(&entry.key, false, time(21)).await.unwrap();
+        assert!(due(&memory, 20).await.unwrap().is_empty());
+        assert_eq!(due(&memory, 30).await.unwrap(), ["acme:job"]);
+    }
+}

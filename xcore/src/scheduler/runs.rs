@@ -321,3 +321,22 @@ fn message(panic: &(dyn std::any::Any + Send)) -> String {
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_that_was_read_before_its_tenant_was_removed_starts_nothing() {
+        let owner = Owner::Tenant(TenantId::parse("acme").unwrap());
+        let key = JobKey { owner, id: "job".into() };
+        let call = JobCall::new("orders", "report");
+        let run = Planned { key, call, tick: DateTime::UNIX_EPOCH, overlap: Overlap::Skip, timeout: None };
+        let runs = Runs::new(1, None);
+        assert_eq!(runs.close_owner(owner), 0);
+        assert_eq!(runs.offer(run.clone()), Offered::Closed);
+        runs.open_owner(owner);
+        assert_eq!(runs.offer(run.clone()), Offered::Accepted);
+        assert_eq!(runs.offer(run), Offered::Overlapping);
+    }
+}

@@ -12,7 +12,7 @@ fn key(name: &str) -> Key<'_> {
     Key { space: "acme", name }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_memory_backend_conforms() {
     conformance::check(Cache::memory).await;
 }
@@ -28,6 +28,50 @@ fn a_full_cache_keeps_to_its_capacity_and_takes_new_keys() {
     }
     memory.entries.run_pending_tasks();
     assert!(memory.entries.weighted_size() <= 100 * 1024, "{} bytes", memory.entries.weighted_size());
+}
+
+#[test]
+fn a_full_cache_takes_a_new_key_though_the_old_ones_are_popular() {
+    let memory = Memory::new(50 * 700);
+    let names: Vec<_> = (0..50).map(|number| format!("k{number}")).collect();
+    for _ in 0..50 {
+        for name in &names {
+            memory.set(key(name), Bytes::from_static(b"1"), None);
+            memory.live(key(name));
+        }
+        memory.entries.run_pending_tasks();
+    }
+    for number in 0..20 {
+        let name = format!("new{number}");
+        memory.add(key(&name), 1).unwrap();
+        memory.entries.run_pending_tasks();
+        assert_eq!(memory.add(key(&name), 1).unwrap(), 2, "a counter must count in a full cache");
+    }
+}
+
+#[test]
+fn counting_on_many_threads_loses_no_step() {
+    let memory = Memory::new(1 << 20);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20_000 {
+                    memory.add(key("n"), 1).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(memory.add(key("n"), 0).unwrap(), 80_000);
+}
+
+#[test]
+fn a_key_that_is_set_before_its_eviction_is_seen_to_stays_listed() {
+    let memory = Memory::new(1 << 20);
+    memory.set(key("k"), Bytes::from_static(b"1"), None);
+    memory.index.evicted().note(StoredKey::new(key("k")));
+    memory.set(key("other"), Bytes::from_static(b"1"), None);
+    assert!(memory.index.take_evicted().is_empty());
+    assert_eq!(memory.index.keys("acme").len(), 2);
 }
 
 #[test]

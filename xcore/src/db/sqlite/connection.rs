@@ -43,8 +43,6 @@ impl Target {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(self.busy_timeout)
-            .log_statements(log::LevelFilter::Off)
-            .log_slow_statements(log::LevelFilter::Warn, Duration::from_secs(1))
     }
 
     /// What every new connection runs before it serves.
@@ -120,7 +118,11 @@ impl Drop for Counted {
 }
 
 impl Connection {
-    pub(super) async fn open(target: &Target, generation: u64, count: &Arc<AtomicUsize>) -> Result<Self, DatabaseError> {
+    pub(super) async fn open(
+        target: &Target,
+        generation: u64,
+        count: &Arc<AtomicUsize>,
+    ) -> Result<Self, DatabaseError> {
         target.check()?;
         let counted = Counted::new(count);
         let mut raw = target.options().connect().await?;

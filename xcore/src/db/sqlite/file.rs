@@ -128,7 +128,8 @@ impl OpenFile {
     async fn reusable(&self) -> Option<Connection> {
         loop {
             let mut connection = self.idle().pop()?;
-            if connection.generation == self.generation() && matches!(connection.is_current().await, Ok(true)) {
+            if connection.generation == self.generation() && matches!(connection.is_current().await, Ok(true))
+            {
                 return Some(connection);
             }
             connection.close().await;

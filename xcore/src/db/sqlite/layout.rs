@@ -4,7 +4,7 @@
 //! it, SQLite's included (<https://www.sqlite.org/howtocorrupt.html>, 2.2), so only its metadata is read.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(super) enum Found {
 impl Layout {
     /// Makes the folder when it does not exist.
     pub(super) fn prepare(folder: &Path) -> Result<Self, DatabaseError> {
-        fs::create_dir_all(folder.join("tenants")).map_err(|source| folder_error(folder, source))?;
+        private_folder().create(folder.join("tenants")).map_err(|source| folder_error(folder, source))?;
         // SQLite wants an absolute path: the working folder may change.
         let folder = folder.canonicalize().map_err(|source| folder_error(folder, source))?;
         if folder.to_str().is_none() {
@@ -112,6 +112,29 @@ fn links(_: &Metadata) -> u64 {
     1
 }
 
+/// Folders that only the owner may enter.
+fn private_folder() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// Files that only the owner may read; SQLite gives its side files the mode of their database.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+/// How many files this process may have open, where that can be read.
+pub(super) fn descriptor_limit() -> Option<usize> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 const SIDE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -124,7 +147,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 ///
 /// What an earlier database of that name left beside it is deleted, or SQLite would take it for this one's log.
 pub(super) fn create(path: &Path) -> Result<bool, DatabaseError> {
-    match OpenOptions::new().write(true).create_new(true).open(path) {
+    match private(OpenOptions::new().write(true).create_new(true)).open(path) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
         Err(source) => return Err(folder_error(parent(path), source)),
@@ -204,7 +227,9 @@ impl Claim {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: file }),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5))
+                }
                 Err(TryLockError::WouldBlock) => return Err(DatabaseError::WriterBusy { waited: wait }),
                 Err(TryLockError::Error(source)) => return Err(folder_error(&path, source)),
             }
@@ -213,11 +238,7 @@ impl Claim {
 }
 
 fn lock_file(path: &Path) -> Result<File, DatabaseError> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
+    private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
         .open(path)
         .map_err(|source| folder_error(path, source))
 }
@@ -225,5 +246,8 @@ fn lock_file(path: &Path) -> Result<File, DatabaseError> {
 fn served(layout: &Layout, file: &mut File) -> DatabaseError {
     let mut text = String::new();
     let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(32).read_to_string(&mut text));
-    DatabaseError::Served { folder: layout.folder.clone(), process: read.ok().and_then(|_| text.trim().parse().ok()) }
+    DatabaseError::Served {
+        folder: layout.folder.clone(),
+        process: read.ok().and_then(|_| text.trim().parse().ok()),
+    }
 }

@@ -64,7 +64,10 @@ impl Lease {
 
     /// Marks an operation as under way and gives the connection to run it on. Until [`Lease::finish`] is called,
     /// dropping the lease means that it was cut short.
-    pub(super) async fn start(&mut self, verdict: Verdict) -> Result<&mut sqlx::SqliteConnection, DatabaseError> {
+    pub(super) async fn start(
+        &mut self,
+        verdict: Verdict,
+    ) -> Result<&mut sqlx::SqliteConnection, DatabaseError> {
         // There is a connection from `new` until `drop`.
         let connection = self.connection.as_mut().ok_or(DatabaseError::Closed)?;
         match self.running {
@@ -99,7 +102,11 @@ impl Lease {
 
     fn fate(&self, connection: &Connection) -> Fate {
         let file = self.held.user.file();
-        if self.spent || self.is_interrupted() || file.is_closed() || connection.generation != file.generation() {
+        if self.spent
+            || self.is_interrupted()
+            || file.is_closed()
+            || connection.generation != file.generation()
+        {
             Fate::Close
         } else if self.running.is_some() || self.in_transaction || self.query_only {
             Fate::Reset
@@ -173,7 +180,11 @@ impl Cleaning {
             return;
         };
         let file = self.held.user.file();
-        if self.reset && self.restore(&mut connection).await.is_ok() && connection.generation == file.generation() && !file.is_closed() {
+        if self.reset
+            && self.restore(&mut connection).await.is_ok()
+            && connection.generation == file.generation()
+            && !file.is_closed()
+        {
             file.put_back(connection);
         } else {
             connection.close().await;

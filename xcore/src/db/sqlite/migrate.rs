@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, SqlxSqliteConnector, Statement,
-    TransactionOptions, TransactionTrait, Value,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, SqlxSqliteConnector,
+    Statement, TransactionOptions, TransactionTrait, Value,
 };
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 use sqlx::sqlite::SqlitePoolOptions;
@@ -66,7 +66,8 @@ pub(super) async fn pending(
     let database = connect(target).await?;
     let result = async {
         for plugin in migrations {
-            let applied = applied(&database, &table(place, plugin.plugin)).await.map_err(|e| failed(plugin, "", e))?;
+            let applied =
+                applied(&database, &table(place, plugin.plugin)).await.map_err(|e| failed(plugin, "", e))?;
             let list = (plugin.list)();
             check_known(plugin, &list, &applied)?;
             let names = list.iter().map(|migration| migration.name()).filter(|name| !applied.contains(*name));
@@ -159,7 +160,7 @@ async fn claim(layout: &Layout, file: &OpenFile) -> Result<Claim, DatabaseError>
     }
 }
 
-/// A migration that ran without its transaction is one whose plugin is known to the program no more.
+/// An older program must not go on with a database that a newer one has changed.
 fn check_known(
     plugin: &Migrations,
     list: &[Box<dyn MigrationTrait>],
@@ -191,8 +192,10 @@ async fn in_transaction(
     table: &str,
     migration: &dyn MigrationTrait,
 ) -> Result<bool, Fault> {
-    let options =
-        TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    };
     let transaction = database.begin_with_options(options).await?;
     create_table(&transaction, table).await?;
     if applied(&transaction, table).await?.contains(migration.name()) {

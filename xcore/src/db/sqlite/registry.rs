@@ -171,7 +171,7 @@ impl Registry {
 
     /// Refuses new users of the tenant's file, waits for those there are, and closes it. New users are refused until the
     /// returned value is dropped.
-    pub(super) async fn evacuate(&self, id: &TenantId) -> Result<Evacuated<'_>, DatabaseError> {
+    pub(super) async fn evacuate(&self, id: &TenantId) -> Result<Evacuated, DatabaseError> {
         let file = {
             let mut state = self.state();
             if state.closed {
@@ -182,7 +182,7 @@ impl Registry {
             }
             state.open.get(id).cloned()
         };
-        let evacuated = Evacuated { registry: self, id: *id };
+        let evacuated = Evacuated { registry: Weak::clone(&self.this), id: *id };
         if let Some(file) = file {
             let waited = self.limits.drain_timeout;
             if !file.drain(waited).await {
@@ -233,13 +233,15 @@ impl Drop for Waiting<'_> {
 }
 
 /// A tenant's file that nobody has open and nobody may open.
-pub(super) struct Evacuated<'a> {
-    registry: &'a Registry,
+pub(super) struct Evacuated {
+    registry: Weak<Registry>,
     id: TenantId,
 }
 
-impl Drop for Evacuated<'_> {
+impl Drop for Evacuated {
     fn drop(&mut self) {
-        self.registry.state().removing.remove(&self.id);
+        if let Some(registry) = self.registry.upgrade() {
+            registry.state().removing.remove(&self.id);
+        }
     }
 }

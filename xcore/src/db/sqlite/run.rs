@@ -41,12 +41,18 @@ pub(super) async fn query_one(
     row.map(|row| row.map(QueryResult::from)).map_err(query_error)
 }
 
-pub(super) async fn query_all(connection: &mut SqliteConnection, sql: Sql) -> Result<Vec<QueryResult>, DbErr> {
+pub(super) async fn query_all(
+    connection: &mut SqliteConnection,
+    sql: Sql,
+) -> Result<Vec<QueryResult>, DbErr> {
     let rows = query(sql).fetch_all(connection).await.map_err(query_error)?;
     Ok(rows.into_iter().map(QueryResult::from).collect())
 }
 
-pub(super) fn stream(connection: &mut SqliteConnection, sql: Sql) -> BoxStream<'_, Result<QueryResult, DbErr>> {
+pub(super) fn stream(
+    connection: &mut SqliteConnection,
+    sql: Sql,
+) -> BoxStream<'_, Result<QueryResult, DbErr>> {
     let rows = query(sql).fetch(connection);
     rows.map(|row| row.map(QueryResult::from).map_err(query_error)).boxed()
 }

@@ -61,11 +61,31 @@ impl Sqlite {
             mode: settings.mode,
             changing: Mutex::new(()),
         };
+        sqlite.warn_of_few_descriptors();
         let shared = sqlite.registry.shared()?;
         sqlite.make(&shared.file().target).await?;
         // Opens one connection now, so that a damaged file stops the start and not the first request.
         OpenFile::lend(shared, false).await?;
         Ok(sqlite)
+    }
+
+    fn warn_of_few_descriptors(&self) {
+        let Some(allowed) = layout::descriptor_limit() else {
+            return;
+        };
+        // A connection has the tenant's file and log and the shared file and log; a file has one index of its log.
+        let per_tenant = self.limits.connections.saturating_mul(4).saturating_add(1);
+        let needed = self.limits.max_open.saturating_mul(per_tenant);
+        if self.isolate && self.mode == OpenMode::Exclusive && needed > allowed {
+            tracing::warn!(
+                needed,
+                allowed,
+                "with max_open = {} and connections = {} the tenant databases may need more open files than this process \
+                 is allowed; raise the limit (ulimit -n) or lower one of the two",
+                self.limits.max_open,
+                self.limits.connections,
+            );
+        }
     }
 
     /// Whether this tenant works on the shared file.
@@ -85,6 +105,13 @@ impl Sqlite {
             Place::Tenant(id) if !self.is_shared(id) => self.registry.tenant(id).await,
             Place::Tenant(_) | Place::Shared => self.registry.shared(),
         }
+    }
+
+    /// A file that a connection has found to be one of ours.
+    async fn trusted(&self, place: Place<'_>) -> Result<FileUser, DatabaseError> {
+        let user = self.file_of(place).await?;
+        drop(OpenFile::lend(user.again(), false).await?);
+        Ok(user)
     }
 
     async fn lease(&self, scope: &Scope, verdict: Verdict) -> Result<Lease, DatabaseError> {
@@ -134,6 +161,16 @@ fn verdict_of(sql: &Sql) -> Result<Verdict, DatabaseError> {
     judge(&sql.text).map_err(|reason| DatabaseError::Refused { reason })
 }
 
+/// A text that controls a transaction must be one that gives no rows, so that what it left open is found.
+fn verdict_of_query(sql: &Sql) -> Result<Verdict, DatabaseError> {
+    match verdict_of(sql)? {
+        Verdict { transaction: true, .. } => {
+            Err(DatabaseError::Refused { reason: "a query cannot begin or end a transaction; use begin()" })
+        }
+        verdict => Ok(verdict),
+    }
+}
+
 impl Backend for Sqlite {
     fn dialect(&self) -> DbBackend {
         DbBackend::Sqlite
@@ -157,9 +194,13 @@ impl Backend for Sqlite {
         .boxed()
     }
 
-    fn query_one<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Option<QueryResult>, DbErr>> {
+    fn query_one<'a>(
+        &'a self,
+        scope: &'a Scope,
+        sql: Sql,
+    ) -> BoxFuture<'a, Result<Option<QueryResult>, DbErr>> {
         async move {
-            let verdict = verdict_of(&sql)?;
+            let verdict = verdict_of_query(&sql)?;
             let mut lease = self.lease(scope, verdict).await?;
             let result = run::query_one(lease.start(verdict).await?, sql, !verdict.writes).await;
             lease.finish(result.as_ref().err());
@@ -170,7 +211,7 @@ impl Backend for Sqlite {
 
     fn query_all<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Vec<QueryResult>, DbErr>> {
         async move {
-            let verdict = verdict_of(&sql)?;
+            let verdict = verdict_of_query(&sql)?;
             let mut lease = self.lease(scope, verdict).await?;
             let result = run::query_all(lease.start(verdict).await?, sql).await;
             lease.finish(result.as_ref().err());
@@ -181,7 +222,7 @@ impl Backend for Sqlite {
 
     fn stream<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Rows<'static>, DbErr>> {
         async move {
-            let verdict = verdict_of(&sql)?;
+            let verdict = verdict_of_query(&sql)?;
             let mut lease = self.lease(scope, verdict).await?;
             let rows = RowStream::produce(move |table| async move {
                 let connection = match lease.start(verdict).await {
@@ -217,7 +258,8 @@ impl Backend for Sqlite {
     }
 
     fn provision<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>> {
-        async move { if self.is_shared(id) { Ok(()) } else { self.make(&self.registry.target(id)).await } }.boxed()
+        async move { if self.is_shared(id) { Ok(()) } else { self.make(&self.registry.target(id)).await } }
+            .boxed()
     }
 
     fn exists<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<bool, DatabaseError>> {
@@ -252,14 +294,16 @@ impl Backend for Sqlite {
                 OpenMode::Exclusive => None,
                 OpenMode::Beside => Some(Claim::not_served(&self.layout)?),
             };
-            let _evacuated = self.registry.evacuate(id).await?;
-            let _one = self.changing.lock().await;
+            let evacuated = self.registry.evacuate(id).await?;
             let claim = self.change_files().await?;
             let path = self.layout.tenant(id);
-            // From here on in one piece, also when the caller goes away.
-            let deleted = blocking(move || layout::delete(&path)).await;
-            drop(claim);
-            deleted
+            // In one piece, also when the caller goes away: nobody may open a file that is being deleted.
+            let deleting = self.limits.runtime.spawn_blocking(move || {
+                let deleted = layout::delete(&path);
+                drop((claim, evacuated));
+                deleted
+            });
+            deleting.await.unwrap_or(Err(DatabaseError::Closed))
         }
         .boxed()
     }
@@ -270,7 +314,7 @@ impl Backend for Sqlite {
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>> {
         async move {
-            let user = self.file_of(place).await?;
+            let user = self.trusted(place).await?;
             migrate::migrate(user.file(), &self.layout, place, migrations).await
         }
         .boxed()
@@ -282,7 +326,7 @@ impl Backend for Sqlite {
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>> {
         async move {
-            let user = self.file_of(place).await?;
+            let user = self.trusted(place).await?;
             migrate::pending(&user.file().target, place, migrations).await
         }
         .boxed()

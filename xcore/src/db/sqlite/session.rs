@@ -31,7 +31,8 @@ impl Begin {
     /// between, and no waiting mends that (<https://www.sqlite.org/rescode.html#busy_snapshot>).
     pub(super) fn of(options: &TransactionOptions) -> Self {
         let read_only = options.access_mode == Some(AccessMode::ReadOnly);
-        let default = if read_only { SqliteTransactionMode::Deferred } else { SqliteTransactionMode::Immediate };
+        let default =
+            if read_only { SqliteTransactionMode::Deferred } else { SqliteTransactionMode::Immediate };
         Self { mode: options.sqlite_transaction_mode.unwrap_or(default), read_only }
     }
 
@@ -63,7 +64,8 @@ impl SqliteSession {
     fn admit(&self, sql: &Sql) -> Result<Verdict, DbErr> {
         let verdict = judge(&sql.text).map_err(|reason| DatabaseError::Refused { reason })?;
         if verdict.transaction {
-            const REASON: &str = "a transaction is ended with commit() or rollback(), and begin() opens a savepoint";
+            const REASON: &str =
+                "a transaction is ended with commit() or rollback(), and begin() opens a savepoint";
             return Err(DatabaseError::Refused { reason: REASON }.into());
         }
         Ok(verdict)

@@ -243,7 +243,8 @@ impl<'a> Judge<'a> {
                     self.statement.words = self.statement.words.saturating_add(1);
                     let temporary = is(name, "temp") || is(name, "temporary");
                     self.verdict.session |= temporary;
-                    if self.statement.words == 1 && matches!(token, Token::Word(word) if is(word, "trigger")) {
+                    if self.statement.words == 1 && matches!(token, Token::Word(word) if is(word, "trigger"))
+                    {
                         self.in_trigger = true;
                     } else if temporary && self.statement.words == 1 {
                         self.statement.words = 0;
@@ -262,7 +263,9 @@ impl<'a> Judge<'a> {
                 let pragma = &mut self.statement.pragma;
                 match token {
                     Token::Dot if !pragma.value => pragma.dot = true,
-                    Token::Word(name) | Token::Quoted(name) if !pragma.value && (pragma.name.is_empty() || pragma.dot) => {
+                    Token::Word(name) | Token::Quoted(name)
+                        if !pragma.value && (pragma.name.is_empty() || pragma.dot) =>
+                    {
                         pragma.name = name;
                         pragma.dot = false;
                     }
@@ -296,7 +299,9 @@ impl<'a> Judge<'a> {
                 self.in_trigger = false;
                 (Kind::Plain, READS)
             }
-            _ if self.in_trigger => return Err("a trigger holds only SELECT, INSERT, UPDATE, DELETE and REPLACE"),
+            _ if self.in_trigger => {
+                return Err("a trigger holds only SELECT, INSERT, UPDATE, DELETE and REPLACE");
+            }
             b"explain" => (Kind::Explain, READS),
             b"create" => (Kind::Create, CHANGES_SCHEMA),
             b"drop" | b"alter" | b"reindex" | b"analyze" => (Kind::Plain, CHANGES_SCHEMA),
@@ -306,7 +311,9 @@ impl<'a> Judge<'a> {
                 (Kind::Plain, CONTROLS_TRANSACTION)
             }
             b"attach" | b"detach" => {
-                return Err("ATTACH and DETACH reach databases of others; a tenant has its own tables and the shared ones");
+                return Err(
+                    "ATTACH and DETACH reach databases of others; a tenant has its own tables and the shared ones",
+                );
             }
             _ => return Err(UNKNOWN),
         };
@@ -393,12 +400,19 @@ fn pragma(pragma: &Pragma<'_>) -> Result<PragmaKind, &'static str> {
         "trusted_schema",
     ];
     let among = |names: &[&str]| names.iter().any(|name| is(pragma.name, name));
-    if among(&READING) && !(pragma.value && (is(pragma.name, "schema_version") || is(pragma.name, "encoding") || is(pragma.name, "page_size"))) {
+    if among(&READING)
+        && !(pragma.value
+            && (is(pragma.name, "schema_version")
+                || is(pragma.name, "encoding")
+                || is(pragma.name, "page_size")))
+    {
         Ok(PragmaKind::Reads)
     } else if among(&SETTING) {
         Ok(PragmaKind::ChangesSession)
     } else {
-        Err("this PRAGMA reaches beyond the session or is not known; the framework sets journal mode, locking and durability")
+        Err(
+            "this PRAGMA reaches beyond the session or is not known; the framework sets journal mode, locking and durability",
+        )
     }
 }
 

@@ -48,11 +48,18 @@ async fn a_link_or_a_file_of_another_origin_is_not_used() {
         assert!(matches!(error, DatabaseError::Odd { .. }), "{tenant}: {error}");
         assert!(!error.to_string().contains("acme"), "{error}");
     }
-    std::fs::write(kitchen.path("text.db"), "this is no database, but it is long enough to be taken for one".repeat(99)).unwrap();
+    std::fs::write(
+        kitchen.path("text.db"),
+        "this is no database, but it is long enough to be taken for one".repeat(99),
+    )
+    .unwrap();
     assert!(!matches!(kitchen.error("text").await, DatabaseError::Missing { .. }));
     std::os::unix::fs::symlink("acme.db-wal", kitchen.path("side.db-wal")).unwrap();
     std::fs::write(kitchen.path("side.db"), "").unwrap();
-    assert!(matches!(kitchen.error("side").await, DatabaseError::Odd { problem: "it is a symbolic link", .. }));
+    assert!(matches!(
+        kitchen.error("side").await,
+        DatabaseError::Odd { problem: "it is a symbolic link", .. }
+    ));
     for tenant in ["soft", "folder", "side"] {
         assert!(kitchen.database.provision(&id(tenant)).await.is_err(), "{tenant}");
     }
@@ -91,6 +98,17 @@ async fn the_settings_of_a_connection_are_those_that_are_promised() {
     ] {
         let row = acme.query_one_raw(Statement::from_string(DbBackend::Sqlite, text)).await.unwrap().unwrap();
         assert_eq!(row.try_get_by_index::<String>(0).unwrap(), wanted, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_owner_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let kitchen = Kitchen::new().await;
+    bake(&kitchen.tenant("acme").await, "pie").await;
+    for name in ["", "../shared.db", "../shared.db-wal", "acme.db", "acme.db-wal", "acme.db-shm"] {
+        let mode = std::fs::metadata(kitchen.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
     }
 }
 
@@ -174,7 +192,14 @@ async fn closing_leaves_one_file_per_database_and_refuses_everything_after() {
 
 #[tokio::test]
 async fn an_address_is_a_folder_or_an_error_that_shows_no_password() {
-    for bad in ["sqlite::memory:", "sqlite://", "sqlite://:memory:", "postgres://u:secret@host/db", "data", "sqlite://a?mode=ro"] {
+    for bad in [
+        "sqlite::memory:",
+        "sqlite://",
+        "sqlite://:memory:",
+        "postgres://u:secret@host/db",
+        "data",
+        "sqlite://a?mode=ro",
+    ] {
         let error = DatabaseSettings::new(bad, std::path::Path::new("/")).unwrap_err().to_string();
         assert!(error.contains("sqlite://FOLDER") && !error.contains("secret"), "{error}");
     }

@@ -3,8 +3,9 @@
 use futures_util::TryStreamExt;
 use sea_orm::sea_query::{Alias, Expr, OnConflict, Query};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, LoaderTrait,
-    ModelTrait, PaginatorTrait, QueryFilter, QueryOrder, Statement, StreamTrait, TransactionError, TransactionTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
+    LoaderTrait, ModelTrait, PaginatorTrait, QueryFilter, QueryOrder, Statement, StreamTrait,
+    TransactionError, TransactionTrait,
 };
 
 use super::{Kitchen, bake, cake, count, id, topping};
@@ -40,24 +41,42 @@ async fn no_method_of_sea_orm_reaches_another_tenant() {
         .unwrap();
     assert_eq!(none, 0);
     // update one, update many, save, delete one, delete many
-    let mut carrot = cake::Entity::find().filter(cake::Column::Name.eq("carrot")).one(&acme).await.unwrap().unwrap().into_active_model();
+    let mut carrot = cake::Entity::find()
+        .filter(cake::Column::Name.eq("carrot"))
+        .one(&acme)
+        .await
+        .unwrap()
+        .unwrap()
+        .into_active_model();
     carrot.price = Set(5);
     assert_eq!(carrot.update(&acme).await.unwrap().price, 5);
-    let updated = cake::Entity::update_many().col_expr(cake::Column::Price, Expr::value(7)).exec(&acme).await.unwrap();
+    let updated =
+        cake::Entity::update_many().col_expr(cake::Column::Price, Expr::value(7)).exec(&acme).await.unwrap();
     assert_eq!(updated.rows_affected, 3);
     let saved = new("nut", 2).save(&acme).await.unwrap();
     saved.delete(&acme).await.unwrap();
     cake::Entity::delete_many().filter(cake::Column::Name.eq("plain")).exec(&acme).await.unwrap();
     // relations and loaders
-    topping::ActiveModel { cake_id: Set(1), name: Set("cream".into()), ..Default::default() }.insert(&acme).await.unwrap();
-    let with = cake::Entity::find().find_with_related(topping::Entity).order_by_asc(cake::Column::Id).all(&acme).await.unwrap();
+    topping::ActiveModel { cake_id: Set(1), name: Set("cream".into()), ..Default::default() }
+        .insert(&acme)
+        .await
+        .unwrap();
+    let with = cake::Entity::find()
+        .find_with_related(topping::Entity)
+        .order_by_asc(cake::Column::Id)
+        .all(&acme)
+        .await
+        .unwrap();
     assert_eq!(with[0].1[0].name, "cream");
     let cakes = cake::Entity::find().all(&acme).await.unwrap();
     assert_eq!(cakes.load_many(topping::Entity, &acme).await.unwrap()[0].len(), 1);
     assert_eq!(cakes[0].find_related(topping::Entity).one(&acme).await.unwrap().unwrap().name, "cream");
     // paginator, cursor, stream, raw
     let pages = cake::Entity::find().order_by_asc(cake::Column::Id).paginate(&acme, 1);
-    assert_eq!((pages.num_pages().await.unwrap(), pages.fetch_page(1).await.unwrap()[0].name.as_str()), (2, "carrot"));
+    assert_eq!(
+        (pages.num_pages().await.unwrap(), pages.fetch_page(1).await.unwrap()[0].name.as_str()),
+        (2, "carrot")
+    );
     let mut cursor = cake::Entity::find().cursor_by(cake::Column::Id);
     assert_eq!(cursor.first(5).all(&acme).await.unwrap().len(), 2);
     let streamed: Vec<_> = cake::Entity::find().stream(&acme).await.unwrap().try_collect().await.unwrap();
@@ -80,7 +99,14 @@ async fn no_method_of_sea_orm_reaches_another_tenant() {
         })
         .await;
     assert!(matches!(failed, Err(TransactionError::Transaction(_))));
-    let names: Vec<_> = cake::Entity::find().order_by_asc(cake::Column::Id).all(&acme).await.unwrap().into_iter().map(|c| c.name).collect();
+    let names: Vec<_> = cake::Entity::find()
+        .order_by_asc(cake::Column::Id)
+        .all(&acme)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|c| c.name)
+        .collect();
     assert_eq!(names, ["sponge", "carrot", "outer"]);
 
     assert_eq!(cake::Entity::find().all(&globex).await.unwrap(), before, "globex must not have changed");
@@ -120,11 +146,19 @@ async fn an_unqualified_name_is_the_tenants_own_first_and_then_the_shared_one() 
     assert_eq!(count(&acme).await, 2, "what is committed to the shared tables is seen at once");
 
     acme.execute_unprepared(super::TABLES).await.unwrap();
-    assert_eq!(count(&acme).await, 0, "a table of one's own hides the shared one, also from prepared statements");
+    assert_eq!(
+        count(&acme).await,
+        0,
+        "a table of one's own hides the shared one, also from prepared statements"
+    );
     bake(&acme, "own").await;
-    let qualified = Query::select().column(cake::Column::Name).from((Alias::new("shared"), cake::Entity)).to_owned();
+    let qualified =
+        Query::select().column(cake::Column::Name).from((Alias::new("shared"), cake::Entity)).to_owned();
     assert_eq!(acme.query_all(&qualified).await.unwrap().len(), 2);
-    let mixed = Statement::from_string(acme.get_database_backend_of(), "SELECT * FROM shared.cake s JOIN cake c ON c.id = s.id");
+    let mixed = Statement::from_string(
+        acme.get_database_backend_of(),
+        "SELECT * FROM shared.cake s JOIN cake c ON c.id = s.id",
+    );
     assert_eq!(acme.query_all_raw(mixed).await.unwrap().len(), 1);
 }
 
@@ -155,7 +189,8 @@ async fn a_tenant_cannot_write_to_the_shared_tables() {
     }
     assert!(new("mine", 1).insert(&acme).await.is_err());
     assert_eq!(cake::Entity::find().all(&shared).await.unwrap().len(), 1);
-    let columns = Statement::from_string(acme.get_database_backend_of(), "SELECT * FROM pragma_table_info('cake')");
+    let columns =
+        Statement::from_string(acme.get_database_backend_of(), "SELECT * FROM pragma_table_info('cake')");
     assert_eq!(shared.query_all_raw(columns).await.unwrap().len(), 3);
 }
 
@@ -200,7 +235,10 @@ async fn a_handle_is_send_and_cheap_and_moves_into_a_task() {
         let transaction = moved.begin().await.unwrap();
         bake(&transaction, "pie").await;
         let names: Vec<_> = {
-            let rows = StreamTrait::stream(&transaction, &Query::select().column(cake::Column::Name).from(cake::Entity).to_owned());
+            let rows = StreamTrait::stream(
+                &transaction,
+                &Query::select().column(cake::Column::Name).from(cake::Entity).to_owned(),
+            );
             rows.await.unwrap().try_collect().await.unwrap()
         };
         assert_eq!(names.len(), 1);

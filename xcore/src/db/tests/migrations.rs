@@ -63,7 +63,10 @@ async fn each_plugin_is_applied_once_to_each_tenant_and_reported() {
 
     let report = kitchen.database.migrate_tenant(&id("acme"), &plugins).await.unwrap();
     assert_eq!(report, pending);
-    assert_eq!((report.plugins[0].plugin, report.plugins[0].names.as_slice()), ("orders", &["m1".to_owned(), "m2".to_owned()][..]));
+    assert_eq!(
+        (report.plugins[0].plugin, report.plugins[0].names.as_slice()),
+        ("orders", &["m1".to_owned(), "m2".to_owned()][..])
+    );
     assert!(kitchen.database.migrate_tenant(&id("acme"), &plugins).await.unwrap().is_empty());
     assert!(kitchen.database.pending_tenant(&id("acme"), &plugins).await.unwrap().is_empty());
     assert_eq!(rows(&kitchen, "acme", "orders").await.unwrap(), 1);
@@ -77,8 +80,17 @@ async fn each_plugin_is_applied_once_to_each_tenant_and_reported() {
 async fn what_the_shared_database_has_does_not_count_for_a_tenant() {
     let kitchen = Kitchen::new().await;
     let orders = [Migrations::of::<Orders>("orders")];
+    assert_eq!(kitchen.database.pending_shared(&orders).await.unwrap().count(), 2);
     assert_eq!(kitchen.database.migrate_shared(&orders).await.unwrap().count(), 2);
-    assert_eq!(kitchen.database.migrate_tenant(&id("public"), &[Migrations::of::<Billing>("orders")]).await.unwrap().count(), 1);
+    assert_eq!(
+        kitchen
+            .database
+            .migrate_tenant(&id("public"), &[Migrations::of::<Billing>("orders")])
+            .await
+            .unwrap()
+            .count(),
+        1
+    );
     kitchen.database.provision(&id("acme")).await.unwrap();
     assert_eq!(kitchen.database.pending_tenant(&id("acme"), &orders).await.unwrap().count(), 2);
     assert_eq!(kitchen.database.migrate_tenant(&id("acme"), &orders).await.unwrap().count(), 2);
@@ -198,7 +210,8 @@ migrator!(Spying: Text("m1", "PRAGMA foreign_keys = OFF; CREATE TEMP TABLE spy (
 async fn a_migration_that_attaches_a_database_is_rolled_back_and_what_one_does_to_its_session_ends() {
     let kitchen = Kitchen::new().await;
     kitchen.database.provision(&id("acme")).await.unwrap();
-    let attached = kitchen.database.migrate_tenant(&id("acme"), &[Migrations::of::<Attaching>("orders")]).await;
+    let attached =
+        kitchen.database.migrate_tenant(&id("acme"), &[Migrations::of::<Attaching>("orders")]).await;
     assert!(matches!(attached, Err(DatabaseError::MigrationAttached { .. })), "{attached:?}");
     assert!(rows(&kitchen, "acme", "mine").await.is_err());
     kitchen.database.migrate_tenant(&id("acme"), &[Migrations::of::<Spying>("spy")]).await.unwrap();

@@ -62,7 +62,11 @@ mod topping {
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub(super) enum Relation {
-        #[sea_orm(belongs_to = "super::cake::Entity", from = "Column::CakeId", to = "super::cake::Column::Id")]
+        #[sea_orm(
+            belongs_to = "super::cake::Entity",
+            from = "Column::CakeId",
+            to = "super::cake::Column::Id"
+        )]
         Cake,
     }
 
@@ -125,7 +129,10 @@ fn settings(folder: &TempDir) -> DatabaseSettings {
 }
 
 async fn bake<C: ConnectionTrait>(db: &C, name: &str) -> cake::Model {
-    cake::ActiveModel { name: Set(name.to_owned()), price: Set(1), ..Default::default() }.insert(db).await.unwrap()
+    cake::ActiveModel { name: Set(name.to_owned()), price: Set(1), ..Default::default() }
+        .insert(db)
+        .await
+        .unwrap()
 }
 
 async fn count<C: ConnectionTrait>(db: &C) -> u64 {
@@ -143,5 +150,6 @@ async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut(
 
 /// Polls a future once. True when it has something to wait for.
 async fn waits<F: Future + Unpin>(future: &mut F) -> bool {
-    std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_pending())).await
+    std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_pending()))
+        .await
 }

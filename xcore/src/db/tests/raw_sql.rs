@@ -23,7 +23,10 @@ async fn refused<C: ConnectionTrait>(db: &C, text: &str) {
         db.query_one_raw(bound.clone()).await.unwrap_err(),
         db.query_all_raw(bound).await.unwrap_err(),
     ] {
-        assert!(matches!(DatabaseError::find_in(&error), Some(DatabaseError::Refused { .. })), "{text}: {error}");
+        assert!(
+            matches!(DatabaseError::find_in(&error), Some(DatabaseError::Refused { .. })),
+            "{text}: {error}"
+        );
         assert!(!DatabaseError::is_unavailable_in(&error));
     }
 }
@@ -99,16 +102,33 @@ async fn what_sql_does_to_its_session_ends_with_it() {
     assert_eq!(sessions(&acme).await, [(1, 0); 4]);
 }
 
+/// The sibling that breaks the rule: connections go back as they are.
+#[tokio::test]
+async fn without_closing_it_the_next_user_finds_the_changed_session() {
+    let kitchen = Kitchen::new().await;
+    let acme = kitchen.tenant("acme").await;
+    kitchen.sqlite.break_rule_two();
+    acme.execute_unprepared("PRAGMA foreign_keys = OFF").await.unwrap();
+    assert_ne!(sessions(&acme).await, [(1, 0); 4], "the broken rule went unnoticed");
+}
+
 #[tokio::test]
 async fn a_transaction_left_open_by_raw_sql_is_an_error_and_keeps_nothing() {
     let kitchen = Kitchen::new().await;
     let acme = kitchen.tenant("acme").await;
     for text in ["BEGIN", "BEGIN; INSERT INTO cake (name, price) VALUES ('gone', 1)", "SAVEPOINT a"] {
         let error = acme.execute_unprepared(text).await.unwrap_err();
-        assert!(matches!(DatabaseError::find_in(&error), Some(DatabaseError::TransactionLeftOpen)), "{text}: {error}");
+        assert!(
+            matches!(DatabaseError::find_in(&error), Some(DatabaseError::TransactionLeftOpen)),
+            "{text}: {error}"
+        );
     }
     for read in ["BEGIN; SELECT 1", "SAVEPOINT a; SELECT 1"] {
-        let _ = acme.query_all_raw(statement(read)).await;
+        let error = acme.query_all_raw(statement(read)).await.unwrap_err();
+        assert!(
+            matches!(DatabaseError::find_in(&error), Some(DatabaseError::Refused { .. })),
+            "{read}: {error}"
+        );
     }
     bake(&acme, "kept").await;
     assert_eq!(count(&acme).await, 1);

@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    AccessMode, ConnectionTrait, DbErr, EntityTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectionTrait, DbErr, EntityTrait, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 
 use super::{Kitchen, bake, cake, count};
@@ -47,8 +48,10 @@ async fn begun_deferred_the_same_writers_do_get_busy_errors() {
     let kitchen = Kitchen::with(|settings| settings.busy_timeout = Duration::from_millis(100)).await;
     let acme = kitchen.tenant("acme").await;
     bake(&acme, "pie").await;
-    let deferred =
-        TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred), ..Default::default() };
+    let deferred = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
+        ..Default::default()
+    };
     let results = increase(&acme, deferred).await;
     let busy = results.into_iter().find_map(Result::err).expect("a stale snapshot");
     assert!(DatabaseError::is_unavailable_in(&busy), "{busy}");
@@ -98,7 +101,10 @@ async fn when_all_connections_are_in_use_a_caller_gets_an_error_to_retry() {
     let read = || acme.begin_with_config(None, Some(AccessMode::ReadOnly));
     let held = [read().await.unwrap(), read().await.unwrap()];
     let refused = read().await.unwrap_err();
-    assert!(matches!(DatabaseError::find_in(&refused), Some(DatabaseError::NoConnection { connections: 2, .. })), "{refused}");
+    assert!(
+        matches!(DatabaseError::find_in(&refused), Some(DatabaseError::NoConnection { connections: 2, .. })),
+        "{refused}"
+    );
     drop(held);
     assert_eq!(count(&acme).await, 0);
 }
@@ -149,7 +155,11 @@ async fn a_savepoint_that_outlives_its_transaction_writes_nothing() {
 async fn a_commit_that_fails_keeps_nothing_and_frees_the_connection() {
     let kitchen = Kitchen::with(|settings| settings.connections = 1).await;
     let acme = kitchen.tenant("acme").await;
-    acme.execute_unprepared("CREATE TABLE late (a INTEGER REFERENCES cake (id) DEFERRABLE INITIALLY DEFERRED)").await.unwrap();
+    acme.execute_unprepared(
+        "CREATE TABLE late (a INTEGER REFERENCES cake (id) DEFERRABLE INITIALLY DEFERRED)",
+    )
+    .await
+    .unwrap();
     let transaction = acme.begin().await.unwrap();
     bake(&transaction, "gone").await;
     transaction.execute_unprepared("INSERT INTO late VALUES (99)").await.unwrap();

@@ -3,7 +3,9 @@
 use std::marker::PhantomData;
 
 use crate::plugin::schema::{PluginEntry, Provides, SchemaDef};
-use crate::plugin::{ActionSpec, FieldSpec, PluginActions, PluginConfig, Requirement, ServiceName};
+use crate::plugin::{
+    ActionSpec, AnyPlugin, FieldSpec, PluginActions, PluginConfig, Requirement, ServiceName, any_plugin,
+};
 
 /// What a plugin says of itself, as a constant.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +19,7 @@ pub struct Claims {
     pub(super) has_jobs: bool,
     pub(super) fields: &'static [FieldSpec],
     pub(super) reported: &'static [&'static str],
+    make: fn() -> Box<dyn AnyPlugin>,
 }
 
 impl Claims {
@@ -33,8 +36,15 @@ impl Claims {
             has_jobs: !P::JOBS.is_empty(),
             fields: P::Config::FIELDS,
             reported: P::Config::REPORTED,
+            make: any_plugin::<P>,
         }
     }
+}
+
+/// The plugins of an app, in the order of their claims.
+#[must_use]
+pub fn plugins(claims: &[Claims]) -> Vec<Box<dyn AnyPlugin>> {
+    claims.iter().map(|claims| (claims.make)()).collect()
 }
 
 /// Everything that is proved about an app together.

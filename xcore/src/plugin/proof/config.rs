@@ -37,6 +37,15 @@ pub const fn field_fits(place: &str, field: &FieldSpec, kind: Kind, integer: Opt
     assert!(fault.is_empty(), "{}", fault.as_str());
 }
 
+/// Whether a field takes a value.
+#[must_use]
+pub const fn is_fit(field: FieldKind, optional: bool, kind: Kind, integer: Option<i128>) -> bool {
+    match kind {
+        Kind::Null => optional || matches!(field, FieldKind::Any),
+        kind => field.takes(kind, integer),
+    }
+}
+
 const fn fault(file: &str, claims: &Claims, entry: &PluginEntry) -> Text {
     let mut at = 0;
     while at < claims.fields.len() {
@@ -78,12 +87,7 @@ const fn missing(file: &str, claims: &Claims, entry: &PluginEntry, field: &Field
 }
 
 const fn fault_of_value(place: Text, field: &FieldSpec, key: &ConfigKey) -> Text {
-    let is_null = matches!(key.kind, Kind::Null);
-    if if is_null {
-        field.optional || matches!(field.kind, FieldKind::Any)
-    } else {
-        field.kind.takes(key.kind, key.integer)
-    } {
+    if is_fit(field.kind, field.optional, key.kind, key.integer) {
         return Text::EMPTY;
     }
     let fault = place.and(&[" sets `", field.name, "` to "]);

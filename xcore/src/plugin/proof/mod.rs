@@ -20,8 +20,8 @@ pub use super::config::{FieldKind, Probe, Unprobed};
 pub use arguments::{
     ContextOf, Create, Head, Last, NoHead, NoLast, argument, context, create, last_argument,
 };
-pub use claims::{App, Claims, NotOffered, Offer};
-pub use config::{config_fits, field_fits};
+pub use claims::{App, Claims, NotOffered, Offer, plugins};
+pub use config::{config_fits, field_fits, is_fit};
 pub use listed::{all_mounted, is_listed};
 pub use requires::requirements_hold;
 pub use routes::{routes_are_distinct, routes_are_distinct_within};

@@ -128,7 +128,10 @@ async fn declared_jobs_run_for_active_tenants() {
 
 #[tokio::test(start_paused = true)]
 async fn a_held_up_driver_makes_up_with_one_run() {
-    let bench = Bench::started(SchedulerSettings::default()).await;
+    let bench = Bench::new(SchedulerSettings::default());
+    // So that no run is left out because of the one before it.
+    bench.declare("ok", None, Overlap::Allow, None);
+    bench.start().await;
     bench.tenant("acme").cron("often", "* * * * * *", call("ok")).await.unwrap();
     bench.until("2030-01-01T00:00:02.500Z").await;
     // The clock jumps over ten ticks without anything running.

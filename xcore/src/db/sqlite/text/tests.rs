@@ -10,7 +10,15 @@ fn writes(text: &str) -> bool {
 
 #[test]
 fn reading_and_writing_are_told_apart() {
-    for text in ["SELECT 1", " values (1)", "WITH a AS (SELECT 1) SELECT * FROM a", "EXPLAIN QUERY PLAN SELECT 1", "", "-- nothing", ";;"] {
+    for text in [
+        "SELECT 1",
+        " values (1)",
+        "WITH a AS (SELECT 1) SELECT * FROM a",
+        "EXPLAIN QUERY PLAN SELECT 1",
+        "",
+        "-- nothing",
+        ";;",
+    ] {
         assert_eq!(judge(text), Ok(Verdict::default()), "{text}");
     }
     for text in [
@@ -26,7 +34,8 @@ fn reading_and_writing_are_told_apart() {
 
 #[test]
 fn a_change_of_tables_or_session_is_seen() {
-    for text in ["CREATE TABLE a (b)", "drop table a", "ALTER TABLE a ADD b", "VACUUM", "REINDEX", "ANALYZE"] {
+    for text in ["CREATE TABLE a (b)", "drop table a", "ALTER TABLE a ADD b", "VACUUM", "REINDEX", "ANALYZE"]
+    {
         let verdict = judge(text).unwrap();
         assert!(verdict.schema && !verdict.session, "{text}");
     }
@@ -52,7 +61,8 @@ fn a_change_of_tables_or_session_is_seen() {
 
 #[test]
 fn a_trigger_ends_where_its_end_is() {
-    let trigger = "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT CASE WHEN 1 THEN 2 END; DELETE FROM b; END";
+    let trigger =
+        "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT CASE WHEN 1 THEN 2 END; DELETE FROM b; END";
     assert!(!judge(trigger).unwrap().transaction);
     assert!(judge(&format!("{trigger}; END")).unwrap().transaction);
     assert!(judge(&format!("{trigger}; SELECT 1; COMMIT;")).unwrap().transaction);
@@ -138,10 +148,58 @@ impl Dice {
 #[tokio::test]
 async fn whatever_sqlite_runs_we_have_read_the_same_way() {
     const PIECES: [&str; 52] = [
-        "ATTACH ':memory:' AS evil", "ATTACH ':memory:' AS evil;", ";", ";", ";", "SELECT 1", "SELECT ", "'", "''", "\"", "`", "[", "]",
-        "--", "\n", "/*", "*/", "/", "*", " ", "x'", "X'41'", "$a(", ")", "$a::b", ":a", "@a", "#1", "?1", "?", "1.", "1.e5", "0x1",
-        ".5", "a", "\u{feff}", "\u{a0}", "\u{b}", "\u{c}", "é", "->", "->>", "-", "||", "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1;",
-        "END", "EXPLAIN ", "WITH b AS (SELECT 1) ", "VALUES (1)", "1_000", "1e+5", ",",
+        "ATTACH ':memory:' AS evil",
+        "ATTACH ':memory:' AS evil;",
+        ";",
+        ";",
+        ";",
+        "SELECT 1",
+        "SELECT ",
+        "'",
+        "''",
+        "\"",
+        "`",
+        "[",
+        "]",
+        "--",
+        "\n",
+        "/*",
+        "*/",
+        "/",
+        "*",
+        " ",
+        "x'",
+        "X'41'",
+        "$a(",
+        ")",
+        "$a::b",
+        ":a",
+        "@a",
+        "#1",
+        "?1",
+        "?",
+        "1.",
+        "1.e5",
+        "0x1",
+        ".5",
+        "a",
+        "\u{feff}",
+        "\u{a0}",
+        "\u{b}",
+        "\u{c}",
+        "é",
+        "->",
+        "->>",
+        "-",
+        "||",
+        "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1;",
+        "END",
+        "EXPLAIN ",
+        "WITH b AS (SELECT 1) ",
+        "VALUES (1)",
+        "1_000",
+        "1e+5",
+        ",",
     ];
     let mut attached = 0;
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);

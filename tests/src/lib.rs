@@ -1,0 +1,13 @@
+//! An app with three plugins, and what the tests need to drive it: in process ([`Rig`]), as a program ([`Program`]) and
+//! byte by byte ([`wire`]).
+#![allow(clippy::unwrap_used, reason = "a test without its harness has nothing to say")]
+
+pub mod plugins;
+mod program;
+mod rig;
+pub mod wire;
+
+pub use program::{Program, Server, eventually};
+pub use rig::{Answer, Rig};
+
+xcore::app! { plugins::echo::Echo, plugins::notes::Notes, plugins::desk::Desk }

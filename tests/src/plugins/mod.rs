@@ -1,0 +1,5 @@
+//! The plugins of the test app.
+
+pub mod desk;
+pub mod echo;
+pub mod notes;

@@ -1,0 +1,153 @@
+//! What the impl block of a plugin becomes, besides itself.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{action, call, hook, job};
+use crate::block::{Action, Function, Job, PluginBlock};
+use crate::check::signature::Role;
+
+/// `impl PluginActions`, and what it is made of. Only that `impl` can collide when a plugin has two blocks.
+pub(crate) fn expand(found: &PluginBlock<'_>) -> TokenStream {
+    let p = found.krate.private();
+    let cfgs = found.block.cfgs();
+    let parts = parts(found);
+    let handles = handles(found);
+    let (self_ty, actions, jobs, hooks) = (found.self_ty, actions(found), jobs(found), hook::all(found));
+    let [action_specs, action_entries] = actions;
+    let [job_specs, job_entries] = jobs;
+    let proof = proof(found);
+    quote! {
+        #cfgs
+        const _: () = {
+            #[allow(unused_imports)]
+            use #p::proof::{NoHead as _, NoLast as _};
+
+            #parts
+            #handles
+
+            #[automatically_derived]
+            impl #p::PluginActions for #self_ty {
+                const ACTIONS: &'static [#p::ActionSpec] = &[#action_specs];
+                const JOBS: &'static [#p::JobSpec] = &[#job_specs];
+
+                fn actions() -> ::std::vec::Vec<#p::ActionEntry<Self>> {
+                    ::std::vec::Vec::from([#action_entries])
+                }
+
+                fn jobs() -> ::std::vec::Vec<#p::JobEntry<Self>> {
+                    ::std::vec::Vec::from([#job_entries])
+                }
+
+                fn hooks() -> #p::Hooks<Self> {
+                    #hooks
+                }
+            }
+
+            #proof
+        };
+    }
+}
+
+fn is_right(function: &Function<'_>) -> bool {
+    function.is_right
+}
+
+/// Constants and functions, one group per method.
+fn parts(found: &PluginBlock<'_>) -> TokenStream {
+    let mut parts = TokenStream::new();
+    for (at, one) in found.actions.iter().enumerate() {
+        parts.extend(action::callers(one, found));
+        if is_right(&one.function) {
+            parts.extend(action::spec(one, at, found));
+            parts.extend(call::expand(&one.function, Role::Action, &at.to_string(), found));
+            parts.extend(action::http(one, at, found));
+        }
+    }
+    for (at, one) in found.jobs.iter().enumerate().filter(|(_, one)| is_right(&one.function)) {
+        parts.extend(job::spec(one, at, found));
+        parts.extend(call::expand(&one.function, Role::Job, &format!("job_{at}"), found));
+        parts.extend(job::run(one, at, found));
+    }
+    for (at, one) in found.hooks.iter().enumerate().filter(|(_, one)| is_right(&one.function)) {
+        let role = if one.event.is_of_tenant() { Role::TenantHook } else { Role::AppHook };
+        parts.extend(call::expand(&one.function, role, &format!("hook_{at}"), found));
+        parts.extend(hook::run(one, at, found));
+    }
+    parts
+}
+
+/// The methods of `OrdersHandle` and `OrdersJobs`.
+fn handles(found: &PluginBlock<'_>) -> TokenStream {
+    let krate = &found.krate;
+    let (handle, jobs) = (&found.handle, &found.jobs_type);
+    let actions = distinct(&found.actions, |action| &action.function)
+        .map(|(at, one)| action::handle(one, at, found));
+    let calls = distinct(&found.jobs, |job| &job.function).map(|(_, one)| job::handle(one, found));
+    let on_handle = (!found.actions.is_empty()).then(|| {
+        quote! {
+            #[allow(dead_code, unreachable_pub)]
+            impl<C: #krate::Plugin> #handle<C> { #(#actions)* }
+        }
+    });
+    let on_jobs = (!found.jobs.is_empty()).then(|| {
+        quote! {
+            #[allow(dead_code, unreachable_pub)]
+            impl #jobs { #(#calls)* }
+        }
+    });
+    quote!(#on_handle #on_jobs)
+}
+
+/// The first of each name: two methods of one name are reported at the user's, not here too.
+fn distinct<'a, T>(
+    all: &'a [T],
+    function: impl Fn(&T) -> &Function<'_> + 'a,
+) -> impl Iterator<Item = (usize, &'a T)> {
+    all.iter().enumerate().filter(move |(at, one)| {
+        let this = function(one);
+        !all[..*at].iter().any(|earlier| {
+            let earlier = function(earlier);
+            earlier.name() == this.name() && earlier.method.cfgs() == this.method.cfgs()
+        })
+    })
+}
+
+/// The elements of `ACTIONS`, and those of `actions()`.
+fn actions(found: &PluginBlock<'_>) -> [TokenStream; 2] {
+    let p = found.krate.private();
+    let mut lists = [TokenStream::new(), TokenStream::new()];
+    let right = found.actions.iter().enumerate().filter(|(_, one)| is_right(&one.function));
+    for (at, Action { function, .. }) in right {
+        let cfgs = function.method.cfgs();
+        let (spec, http) = (action::spec_name(at), action::http_name(at));
+        lists[0].extend(quote!(#cfgs #spec,));
+        lists[1].extend(quote!(#cfgs #p::ActionEntry { spec: &#spec, http: #http },));
+    }
+    lists
+}
+
+/// The elements of `JOBS`, and those of `jobs()`.
+fn jobs(found: &PluginBlock<'_>) -> [TokenStream; 2] {
+    let p = found.krate.private();
+    let mut lists = [TokenStream::new(), TokenStream::new()];
+    for (at, Job { function, .. }) in found.jobs.iter().enumerate().filter(|(_, one)| is_right(&one.function)) {
+        let cfgs = function.method.cfgs();
+        let (spec, run) = (job::spec_name(at), job::run_name(at));
+        lists[0].extend(quote!(#cfgs #spec,));
+        lists[1].extend(quote!(#cfgs #p::JobEntry { spec: &#spec, run: #run },));
+    }
+    lists
+}
+
+/// Routes under a `#[cfg]` can be compared only when it is known which are compiled in.
+fn proof(found: &PluginBlock<'_>) -> Option<TokenStream> {
+    let p = found.krate.private();
+    let self_ty = found.self_ty;
+    let is_conditional = found.actions.iter().any(|action| !action.function.method.cfgs().is_empty());
+    is_conditional.then(|| {
+        quote! {
+            const _: () = #p::proof::routes_are_distinct_within(<#self_ty as #p::PluginActions>::ACTIONS);
+        }
+    })
+}

@@ -1,0 +1,127 @@
+//! `OrdersContext`: the struct that the methods of a plugin get.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::tokens::located;
+use crate::check::services::Service;
+use crate::plugin::Plugin;
+
+/// The context and what it implements.
+pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
+    let Plugin { krate, data, cfgs, .. } = plugin;
+    let p = krate.private();
+    let (vis, ident) = (&data.vis, &data.ident);
+    let context = plugin.sibling("Context");
+    let (fields, values) = fields(plugin);
+    let doc = format!("What a call to [`{ident}`] gets: its tenant, and what belongs to that tenant.");
+    let name = context.to_string();
+    let requires = quote!(#ident: #p::Requires<P>);
+    quote! {
+        #cfgs
+        #[doc = #doc]
+        #[allow(dead_code, private_interfaces, unreachable_pub)]
+        #vis struct #context {
+            #[doc = "The tenant of the call."]
+            pub tenant: #krate::Tenant,
+            #fields
+            #[doc(hidden)]
+            __mounted: ::std::sync::Arc<#p::Mounted<#ident>>,
+        }
+
+        #cfgs
+        #[automatically_derived]
+        impl ::core::clone::Clone for #context {
+            fn clone(&self) -> Self {
+                #p::PluginContext::new(&self.__mounted, ::core::clone::Clone::clone(&self.tenant))
+            }
+        }
+
+        #cfgs
+        #[automatically_derived]
+        impl ::core::fmt::Debug for #context {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_struct(#name).field("tenant", &self.tenant).finish_non_exhaustive()
+            }
+        }
+
+        #cfgs
+        #[automatically_derived]
+        impl #p::PluginContext for #context {
+            type Plugin = #ident;
+
+            fn new(mounted: &::std::sync::Arc<#p::Mounted<#ident>>, tenant: #krate::Tenant) -> Self {
+                Self { #values __mounted: ::std::sync::Arc::clone(mounted), tenant }
+            }
+        }
+
+        #cfgs
+        #[automatically_derived]
+        impl #p::proof::ContextOf<#ident> for #context {
+            fn of(context: &Self) -> &Self {
+                context
+            }
+        }
+
+        #cfgs
+        #[automatically_derived]
+        impl<S> #krate::axum::extract::FromRequestParts<S> for #context
+        where
+            #krate::AppState: #krate::axum::extract::FromRef<S>,
+            S: ::core::marker::Send + ::core::marker::Sync,
+        {
+            type Rejection = #krate::Error;
+
+            async fn from_request_parts(
+                parts: &mut #krate::axum::http::request::Parts,
+                state: &S,
+            ) -> ::core::result::Result<Self, #krate::Error> {
+                #p::context_from_parts::<#ident, S>(parts, state).await
+            }
+        }
+
+        #cfgs
+        #[allow(dead_code, unreachable_pub)]
+        impl #context {
+            #[doc = "Another plugin, in the tenant of this call. It must stand in `requires(..)`."]
+            #[must_use]
+            pub fn call<P: #krate::Plugin>(&self) -> P::Handle<#ident>
+            where
+                #requires,
+            {
+                #p::link::<P, #ident>(&self.__mounted, &self.tenant)
+            }
+        }
+    }
+}
+
+/// The fields that depend on what the plugin declares, and what they are filled with.
+fn fields(plugin: &Plugin<'_>) -> (TokenStream, TokenStream) {
+    let krate = &plugin.krate;
+    let (mut fields, mut values) = (TokenStream::new(), TokenStream::new());
+    if let Some(config) = &plugin.config {
+        fields.extend(quote! {
+            #[doc = "The plugin's section of `xcore.yaml`."]
+            pub config: ::std::sync::Arc<#config>,
+        });
+        values.extend(quote!(config: mounted.config(),));
+    }
+    for declared in &plugin.services {
+        let (doc, ty, value) = match declared.service {
+            Service::Db => ("The database of the tenant.", quote!(#krate::db::TenantDb), quote!(mounted.db(&tenant))),
+            Service::Cache => {
+                ("The cache of the tenant.", quote!(#krate::cache::TenantCache), quote!(mounted.cache(&tenant)))
+            }
+            Service::Scheduler => (
+                "The scheduler of the tenant.",
+                quote!(#krate::scheduler::TenantScheduler),
+                quote!(mounted.scheduler(&tenant)),
+            ),
+            Service::Central => ("What belongs to no tenant.", quote!(#krate::Central), quote!(mounted.central())),
+        };
+        let field = located(declared.service.name(), &declared.ident);
+        fields.extend(quote! { #[doc = #doc] pub #field: #ty, });
+        values.extend(quote!(#field: #value,));
+    }
+    (fields, values)
+}

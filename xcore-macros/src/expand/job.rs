@@ -1,0 +1,102 @@
+//! A job: its specification, its glue to the scheduler, its name on `OrdersJobs`.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+use super::call::call_name;
+use super::tokens::{between, duration, ends, located, option};
+use crate::block::{Function, Job, PluginBlock};
+use crate::names;
+use syn::ReturnType;
+
+/// `JOB_0`
+pub(crate) fn spec_name(at: usize) -> Ident {
+    names::generated(&format!("JOB_{at}"))
+}
+
+/// `run_0`
+pub(crate) fn run_name(at: usize) -> Ident {
+    names::generated(&format!("run_{at}"))
+}
+
+/// The specification as a constant.
+pub(crate) fn spec(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStream {
+    let krate = &found.krate;
+    let p = krate.private();
+    let (self_ty, constant) = (found.self_ty, spec_name(at));
+    let cfgs = job.function.method.cfgs();
+    let name = job.function.name();
+    let trigger = option(match (&job.cron, job.every) {
+        (Some(cron), _) => Some(quote!(#p::Trigger::Cron(#cron))),
+        (None, Some(every)) => {
+            let every = duration(every);
+            Some(quote!(#p::Trigger::Every(#every)))
+        }
+        (None, None) => None,
+    });
+    let timezone = option(job.timezone.as_ref());
+    let overlap = names::generated(job.overlap);
+    let timeout = option(job.timeout.map(duration));
+    let summary = &job.function.docs.summary;
+    quote! {
+        #cfgs
+        const #constant: #p::JobSpec = #p::JobSpec {
+            plugin: <#self_ty as #krate::Plugin>::NAME,
+            name: #name,
+            trigger: #trigger,
+            timezone: #timezone,
+            overlap: #p::Overlap::#overlap,
+            timeout: #timeout,
+            summary: #summary,
+        };
+    }
+}
+
+/// The function that the scheduler calls.
+pub(crate) fn run(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStream {
+    let krate = &found.krate;
+    let p = krate.private();
+    let self_ty = found.self_ty;
+    let cfgs = job.function.method.cfgs();
+    let run = run_name(at);
+    let done = done(&job.function, &format!("job_{at}"), &quote!(&context), &p);
+    quote! {
+        #cfgs
+        fn #run(
+            mounted: ::std::sync::Arc<#p::Mounted<#self_ty>>,
+            context: <#self_ty as #krate::Plugin>::Context,
+        ) -> #p::BoxFuture<'static, ::core::result::Result<(), #krate::Error>> {
+            ::std::boxed::Box::pin(async move { #done })
+        }
+    }
+}
+
+/// Calls a method that returns nothing or a `Result` of nothing; an error about that stands at the type it returns.
+pub(crate) fn done(function: &Function<'_>, at: &str, context: &TokenStream, p: &TokenStream) -> TokenStream {
+    let call = call_name(at);
+    let called = quote!(#call(mounted.plugin(), #context).await);
+    let called = match &function.call.result {
+        ReturnType::Default => called,
+        ReturnType::Type(_, ty) => between(ends(ty), called),
+    };
+    quote!(#p::done(#called))
+}
+
+/// The job as something to schedule.
+pub(crate) fn handle(job: &Job<'_>, found: &PluginBlock<'_>) -> TokenStream {
+    let krate = &found.krate;
+    let p = krate.private();
+    let (self_ty, name) = (found.self_ty, job.function.name());
+    let (cfgs, docs) = (job.function.method.cfgs(), job.function.method.docs());
+    let method = located(&job.function.method.sig.ident.to_string(), &job.function.method.sig.ident);
+    let doc = format!("Job `{name}` of [`{}`], for `ctx.scheduler`.", found.ident);
+    let docs = if docs.is_empty() { quote!(#[doc = #doc]) } else { quote!(#(#docs)*) };
+    quote! {
+        #cfgs
+        #docs
+        #[must_use]
+        pub fn #method() -> #p::JobCall {
+            #p::JobCall::new(<#self_ty as #krate::Plugin>::NAME, #name)
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! `#[job(cron = "0 0 6 * * *", every = "30s", timezone = "Europe/Berlin", overlap = "skip", timeout = "5m")]`
+
+use proc_macro2::{Ident, TokenStream};
+use syn::LitStr;
+use syn::parse::ParseStream;
+
+use super::{Grammar, text};
+use crate::sink::Sink;
+
+const JOB: Grammar = Grammar {
+    attribute: "#[job]",
+    options: &["cron", "every", "timezone", "overlap", "timeout"],
+    synonyms: &[
+        ("schedule", "cron"),
+        ("interval", "every"),
+        ("tz", "timezone"),
+        ("zone", "timezone"),
+        ("concurrency", "overlap"),
+    ],
+};
+
+/// The options of a job.
+#[derive(Default)]
+pub(crate) struct JobOptions {
+    pub(crate) cron: Option<LitStr>,
+    pub(crate) every: Option<(Ident, LitStr)>,
+    pub(crate) timezone: Option<(Ident, LitStr)>,
+    pub(crate) overlap: Option<LitStr>,
+    pub(crate) timeout: Option<LitStr>,
+}
+
+impl JobOptions {
+    pub(crate) fn parse(tokens: TokenStream, sink: &mut Sink) -> Self {
+        let mut options = Self::default();
+        JOB.parse(tokens, sink, |key, input, _| options.parse_one(key, input));
+        options
+    }
+
+    fn parse_one(&mut self, key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        match key.to_string().as_str() {
+            "cron" => self.cron = Some(text(key, input, "\"0 0 6 * * *\"")?),
+            "every" => self.every = Some((key.clone(), text(key, input, "\"30s\"")?)),
+            "timezone" => self.timezone = Some((key.clone(), text(key, input, "\"Europe/Berlin\"")?)),
+            "overlap" => self.overlap = Some(text(key, input, "\"skip\"")?),
+            _ => self.timeout = Some(text(key, input, "\"5m\"")?),
+        }
+        Ok(())
+    }
+}
