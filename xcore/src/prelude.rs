@@ -11,7 +11,7 @@ pub use axum::http::StatusCode;
 pub use axum::response::IntoResponse;
 pub use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Set, StreamTrait, TransactionTrait,
+    QueryFilter, QueryOrder, QuerySelect, Set, TransactionTrait,
 };
 pub use sea_orm_migration::MigratorTrait;
 pub use serde::{Deserialize, Serialize};

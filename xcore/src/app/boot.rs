@@ -1,10 +1,11 @@
 //! From `xcore.yaml` to a running app.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 
 use axum::Router;
+use futures_util::StreamExt;
 use tracing::{error, info, warn};
 use xcore_build::config::{Config, Loaded};
 
@@ -155,7 +156,7 @@ async fn assemble(
     let config = &loaded.config;
     if let Some(database) = &database {
         let own = [Migrations::of::<DirectoryMigrator>("xcore")];
-        database.migrate_shared(&own).await.map_err(|source| BootError::Database { source })?;
+        database.migrate_directory(&own).await.map_err(|source| BootError::Database { source })?;
     }
     let admission = settings::admission(config, database.as_ref())?;
     let scheduler = settings::scheduler(config, admission.default)?;
@@ -260,17 +261,24 @@ async fn bring_up_to_date(inner: &Inner) -> Result<(), BootError> {
     if outdated.is_empty() {
         return Ok(());
     }
-    info!(tenants = outdated.len(), "migrating tenants");
-    let mut failures = BTreeMap::new();
-    for id in outdated {
-        if let Err(problem) = inner.tenants.migrate(&id).await {
+    let total = outdated.len();
+    info!(tenants = total, "migrating tenants");
+    let mut failed = 0_usize;
+    let mut migrated = std::pin::pin!(inner.tenants.migrate_all(outdated));
+    let mut done = 0_usize;
+    while let Some((id, outcome)) = migrated.next().await {
+        done += 1;
+        if done.is_multiple_of(100) {
+            info!(done, of = total, "migrating tenants");
+        }
+        if let Err(problem) = outcome {
             error!(tenant = %id, error = %chain(&problem), "the tenant cannot be migrated and is not served");
             inner.runtime.admission.directory.hold(&id);
-            failures.insert(id, problem);
+            failed += 1;
         }
     }
-    if !failures.is_empty() {
-        warn!(tenants = failures.len(), "some tenants are not served; mend the migration, run `migrate`, start again");
+    if failed > 0 {
+        warn!(tenants = failed, "some tenants are not served; mend the migration, run `migrate`, start again");
     }
     Ok(())
 }

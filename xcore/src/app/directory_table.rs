@@ -1,4 +1,4 @@
-//! The managed directory: a table in the shared database.
+//! The managed directory: a table in a database of its own, which no tenant can read.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -92,7 +92,7 @@ mod first {
     pub(super) const ROW: i32 = 1;
 }
 
-/// The directory's store over the shared database.
+/// The directory's store over its database.
 pub(super) struct DirectoryTable {
     db: SharedDb,
 }

@@ -59,7 +59,7 @@ pub(super) fn admission(config: &Config, database: Option<&Database>) -> Result<
     };
     let default = tenancy.default_tenant.as_deref().map(tenant_id).transpose()?;
     let store: Arc<dyn DirectoryStore> = match (tenancy.directory, database) {
-        (DirectoryKind::Managed, Some(database)) => Arc::new(DirectoryTable::new(database.shared())),
+        (DirectoryKind::Managed, Some(database)) => Arc::new(DirectoryTable::new(database.directory())),
         (DirectoryKind::Managed, None) => Arc::new(FixedStore::new(ensured(config)?)),
         (_, Some(database)) => Arc::new(OpenStore::new(Arc::new(database.clone()))),
         (_, None) => Arc::new(OpenStore::new(Arc::new(Everyone))),

@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
 
+use futures_util::stream::{self, Stream, StreamExt};
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{info, warn};
 
@@ -10,6 +11,9 @@ use crate::db::{Database, DatabaseError, MigrationReport, Migrations};
 use crate::error::Error;
 use crate::plugin::{AnyMounted, Runtime, TenantHook};
 use crate::tenancy::{DirectoryStore, InvalidTenantId, State, StoreError, Tenant, TenantId, TenantRecord};
+
+/// How many tenants are migrated at once. Each writes a file of its own; more only wait for the disk.
+const MIGRATIONS_AT_ONCE: usize = 8;
 
 /// Creates, migrates and deletes the tenants of an app.
 ///
@@ -57,6 +61,12 @@ pub enum TenantError {
     /// `public` is no tenant of its own.
     #[error("`public` names what all tenants share; it is a tenant only as `tenancy.default_tenant`")]
     Public,
+    /// Requests that name no tenant go there, and the next start would make it again.
+    #[error("`{id}` is the default tenant; set another `tenancy.default_tenant` before you delete it")]
+    IsDefault {
+        /// Its name.
+        id: TenantId,
+    },
     /// The directory refused.
     #[error("the directory refused")]
     Directory {
@@ -163,6 +173,9 @@ impl Tenants {
 
     /// Marks a tenant as deleting, so that no process admits it any more.
     pub(super) async fn begin_deleting(&self, id: &TenantId) -> Result<(), TenantError> {
+        if self.runtime.admission.default == Some(*id) {
+            return Err(TenantError::IsDefault { id: *id });
+        }
         if self.store().find(id).await?.is_none() {
             return Err(StoreError::NotFound { id: *id }.into());
         }
@@ -224,6 +237,16 @@ impl Tenants {
         })?;
         self.store().set_version(id, &self.version).await?;
         Ok(names(&report))
+    }
+
+    /// Migrates tenants, a few at once, each as by [`Tenants::migrate`]. One that fails does not stop the others.
+    pub(super) fn migrate_all(
+        &self,
+        ids: Vec<TenantId>,
+    ) -> impl Stream<Item = (TenantId, Result<Vec<String>, TenantError>)> + '_ {
+        stream::iter(ids)
+            .map(async |id| (id, self.migrate(&id).await))
+            .buffer_unordered(MIGRATIONS_AT_ONCE)
     }
 
     /// What [`Tenants::migrate`] would apply, as `plugin: name`. Changes nothing.
@@ -303,7 +326,11 @@ impl Tenants {
             cache.forget_tenant(id).await.map_err(failed)?;
         }
         if let Some(database) = self.database() {
-            database.remove(id).await.map_err(|source| TenantError::Data { id: *id, step: "dropped", source })?;
+            match database.remove(id).await {
+                // With `isolate_db: false` its rows are among everybody's, and the hooks had their turn.
+                Ok(()) | Err(DatabaseError::NotRemovable { .. }) => {}
+                Err(source) => return Err(TenantError::Data { id: *id, step: "dropped", source }),
+            }
         }
         self.store().remove(id).await?;
         self.runtime.admission.directory.forget(id);

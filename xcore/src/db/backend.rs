@@ -24,6 +24,8 @@ pub(crate) enum Scope {
     Tenant(Tenant),
     /// The shared tables.
     Shared,
+    /// What the framework keeps of the tenants. No tenant's connection can read it, whatever its SQL.
+    Directory,
 }
 
 /// Which database an operation of the operator works on. It names a tenant that need not be active.
@@ -33,6 +35,8 @@ pub(crate) enum Place<'a> {
     Tenant(&'a TenantId),
     /// The shared database.
     Shared,
+    /// The framework's own.
+    Directory,
 }
 
 /// Where the text of a statement comes from.

@@ -38,6 +38,11 @@ impl Database {
         SharedDb::new(Arc::clone(&self.backend))
     }
 
+    /// The handle of the database that holds the directory of tenants. No I/O. No plugin gets it.
+    pub(crate) fn directory(&self) -> SharedDb {
+        SharedDb::directory(Arc::clone(&self.backend))
+    }
+
     /// Makes the tenant's database; does nothing when it exists. May be cancelled and run again.
     pub(crate) async fn provision(&self, id: &TenantId) -> Result<(), DatabaseError> {
         self.backend.provision(id).await
@@ -83,6 +88,17 @@ impl Database {
         migrations: &[Migrations],
     ) -> Result<MigrationReport, DatabaseError> {
         self.backend.migrate(Place::Shared, migrations).await
+    }
+
+    /// Applies the pending migrations of the framework itself.
+    ///
+    /// # Errors
+    /// As [`Database::migrate_tenant`].
+    pub(crate) async fn migrate_directory(
+        &self,
+        migrations: &[Migrations],
+    ) -> Result<MigrationReport, DatabaseError> {
+        self.backend.migrate(Place::Directory, migrations).await
     }
 
     /// What [`Database::migrate_tenant`] would apply. Changes nothing.

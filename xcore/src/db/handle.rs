@@ -56,13 +56,18 @@ impl SharedDb {
     pub(super) fn new(backend: Arc<dyn Backend>) -> Self {
         Self { backend, scope: Scope::Shared }
     }
+
+    /// The framework's own database. It is no service: no plugin gets it.
+    pub(super) fn directory(backend: Arc<dyn Backend>) -> Self {
+        Self { backend, scope: Scope::Directory }
+    }
 }
 
 impl fmt::Debug for TenantDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.scope {
             Scope::Tenant(tenant) => write!(f, "TenantDb({tenant})"),
-            Scope::Shared => f.write_str("TenantDb"),
+            Scope::Shared | Scope::Directory => f.write_str("TenantDb"),
         }
     }
 }

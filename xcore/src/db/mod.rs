@@ -7,6 +7,7 @@
 //! # SQLite
 //! ```text
 //! data/xcore.lock          held by the process that serves
+//! data/directory.db        which tenants there are; no tenant's connection can read it
 //! data/shared.db           shared tables; also the tenant `public`, and everybody with `isolate_db: false`
 //! data/tenants/acme.db     one file per tenant
 //! ```

@@ -69,7 +69,7 @@ impl Failure {
                 | BootError::Tenant { .. }
                 | BootError::Job { .. },
             ) => 3,
-            Self::Tenant(TenantError::Name { .. } | TenantError::Public) => 2,
+            Self::Tenant(TenantError::Name { .. } | TenantError::Public | TenantError::IsDefault { .. }) => 2,
             Self::Tenant(TenantError::Directory { source: StoreError::NotFound { .. } })
             | Self::Tenancy(TenancyError::Unknown) => 4,
             Self::Action { error } if error.status() == axum::http::StatusCode::NOT_FOUND => 4,

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use futures_util::StreamExt;
+
 use super::arguments::MigrateArguments;
 use super::failure::Failure;
 use super::tenant::parse;
@@ -25,9 +27,11 @@ pub(super) async fn migrate(
     }
     let mut failed = 0;
     let mut applied = 0;
-    for (position, id) in tenants.iter().enumerate() {
-        let place = format!("[{}/{}] {id}", position + 1, tenants.len());
-        match app.tenants().migrate(id).await {
+    let total = tenants.len();
+    let mut migrated = std::pin::pin!(app.tenants().migrate_all(tenants).enumerate());
+    while let Some((position, (id, outcome))) = migrated.next().await {
+        let place = format!("[{}/{total}] {id}", position + 1);
+        match outcome {
             Ok(migrations) => {
                 applied += migrations.len();
                 writeln!(out, "{place}: {} applied", migrations.len())?;
@@ -39,9 +43,9 @@ pub(super) async fn migrate(
         }
     }
     if failed > 0 {
-        return Err(Failure::Migrations { failed, tenants: tenants.len() });
+        return Err(Failure::Migrations { failed, tenants: total });
     }
-    writeln!(out, "up to date: {} migrations applied to {} tenants", applied, tenants.len())?;
+    writeln!(out, "up to date: {} migrations applied to {} tenants", applied, total)?;
     Ok(())
 }
 

@@ -25,7 +25,12 @@ pub(in crate::app) fn run(builder: AppBuilder) -> ExitCode {
             return ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2));
         }
     };
-    observe::init_log(matches!(arguments.command, None | Some(Command::Serve)));
+    let is_server = matches!(arguments.command, None | Some(Command::Serve));
+    observe::init_log(is_server);
+    if is_server && let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        // The database says so when the limit is too low for its settings.
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

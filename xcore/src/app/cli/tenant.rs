@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::arguments::TenantCommand;
 use super::failure::Failure;
-use crate::app::{Instance, TenantError};
+use crate::app::{BootError, Instance, TenantError};
 use crate::db::DatabaseError;
 use crate::tenancy::TenantId;
 
@@ -21,6 +21,8 @@ pub(super) async fn tenant(
         TenantCommand::Create { names } => {
             // All names are read before the first is created.
             let ids = names.iter().map(|name| parse(name)).collect::<Result<Vec<_>, _>>()?;
+            // The hooks of a new tenant may read what all tenants share, and no server may have run yet.
+            app.migrate_shared().await.map_err(|source| BootError::Database { source })?;
             for (position, id) in ids.iter().enumerate() {
                 app.tenants().create(id).await?;
                 writeln!(out, "[{}/{}] created {id}", position + 1, ids.len())?;

@@ -48,6 +48,10 @@ impl Layout {
         self.folder.join("shared.db")
     }
 
+    pub(super) fn directory(&self) -> PathBuf {
+        self.folder.join("directory.db")
+    }
+
     /// A file name comes from a [`TenantId`] and from nothing else: its grammar holds no separator and no dot.
     pub(super) fn tenant(&self, id: &TenantId) -> PathBuf {
         self.folder.join("tenants").join(format!("{id}.db"))

@@ -25,7 +25,7 @@ use crate::db::{DatabaseError, MigrationReport, Migrations};
 /// Shared and tenant migrations have different names, because a tenant that works on the shared file has both there.
 fn table(place: Place<'_>, plugin: &str) -> String {
     match place {
-        Place::Tenant(_) => format!("xcore_migrations_{plugin}"),
+        Place::Tenant(_) | Place::Directory => format!("xcore_migrations_{plugin}"),
         Place::Shared => format!("xcore_shared_migrations_{plugin}"),
     }
 }

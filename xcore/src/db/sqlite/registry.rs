@@ -22,6 +22,7 @@ pub(super) struct Registry {
     layout: Layout,
     limits: Arc<Limits>,
     shared: Arc<OpenFile>,
+    directory: Arc<OpenFile>,
     places: Arc<Semaphore>,
     state: Mutex<State>,
     this: Weak<Self>,
@@ -40,16 +41,14 @@ struct State {
 impl Registry {
     pub(super) fn new(layout: Layout, limits: Arc<Limits>) -> Arc<Self> {
         Arc::new_cyclic(|this| {
-            let target = Target {
-                path: layout.shared(),
-                tenant: None,
-                shared: None,
-                busy_timeout: limits.busy_timeout,
+            let own = |path| {
+                let target = Target { path, tenant: None, shared: None, busy_timeout: limits.busy_timeout };
+                Arc::new(OpenFile::new(target, Arc::clone(&limits), Weak::clone(this)))
             };
-            let shared = OpenFile::new(target, Arc::clone(&limits), Weak::clone(this));
             Self {
+                shared: own(layout.shared()),
+                directory: own(layout.directory()),
                 layout,
-                shared: Arc::new(shared),
                 places: Arc::new(Semaphore::new(limits.max_open)),
                 state: Mutex::default(),
                 this: Weak::clone(this),
@@ -65,6 +64,10 @@ impl Registry {
 
     pub(super) fn shared(&self) -> Result<FileUser, DatabaseError> {
         if self.shared.is_closed() { Err(DatabaseError::Closed) } else { Ok(FileUser::of(&self.shared)) }
+    }
+
+    pub(super) fn directory(&self) -> Result<FileUser, DatabaseError> {
+        if self.directory.is_closed() { Err(DatabaseError::Closed) } else { Ok(FileUser::of(&self.directory)) }
     }
 
     pub(super) fn target(&self, id: &TenantId) -> Target {
@@ -203,7 +206,7 @@ impl Registry {
         };
         self.places.close();
         let deadline = Instant::now() + self.limits.drain_timeout;
-        for file in files.iter().chain([&self.shared]) {
+        for file in files.iter().chain([&self.directory, &self.shared]) {
             file.drain(deadline.saturating_duration_since(Instant::now())).await;
             file.close().await;
         }

@@ -62,10 +62,11 @@ impl Sqlite {
             changing: Mutex::new(()),
         };
         sqlite.warn_of_few_descriptors();
-        let shared = sqlite.registry.shared()?;
-        sqlite.make(&shared.file().target).await?;
-        // Opens one connection now, so that a damaged file stops the start and not the first request.
-        OpenFile::lend(shared, false).await?;
+        for own in [sqlite.registry.shared()?, sqlite.registry.directory()?] {
+            sqlite.make(&own.file().target).await?;
+            // Opens one connection now, so that a damaged file stops the start and not the first request.
+            OpenFile::lend(own, false).await?;
+        }
         Ok(sqlite)
     }
 
@@ -97,6 +98,7 @@ impl Sqlite {
         match scope {
             Scope::Tenant(tenant) => self.file_of(Place::Tenant(tenant.id())).await,
             Scope::Shared => self.registry.shared(),
+            Scope::Directory => self.registry.directory(),
         }
     }
 
@@ -104,6 +106,7 @@ impl Sqlite {
         match place {
             Place::Tenant(id) if !self.is_shared(id) => self.registry.tenant(id).await,
             Place::Tenant(_) | Place::Shared => self.registry.shared(),
+            Place::Directory => self.registry.directory(),
         }
     }
 

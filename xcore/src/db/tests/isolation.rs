@@ -247,5 +247,22 @@ async fn a_handle_is_send_and_cheap_and_moves_into_a_task() {
     .await
     .unwrap();
     assert_eq!(count(&acme).await, 1);
-    assert_eq!(size_of_val(&acme), 3 * size_of::<usize>());
+    assert!(size_of_val(&acme) <= 4 * size_of::<usize>());
+}
+
+#[tokio::test]
+async fn no_handle_of_a_plugin_reads_the_directory() {
+    let kitchen = Kitchen::new().await;
+    let directory = kitchen.database.directory();
+    directory.execute_unprepared("CREATE TABLE xcore_tenants (id TEXT)").await.unwrap();
+    directory.execute_unprepared("INSERT INTO xcore_tenants VALUES ('globex')").await.unwrap();
+    let acme = kitchen.tenant("acme").await;
+    let public = kitchen.handle("public");
+    let central = kitchen.database.shared();
+    for name in ["xcore_tenants", "shared.xcore_tenants", "main.xcore_tenants", "directory.xcore_tenants"] {
+        let read = format!("SELECT id FROM {name}");
+        assert!(acme.execute_unprepared(&read).await.is_err(), "a tenant read {name}");
+        assert!(public.execute_unprepared(&read).await.is_err(), "`public` read {name}");
+        assert!(central.execute_unprepared(&read).await.is_err(), "central read {name}");
+    }
 }

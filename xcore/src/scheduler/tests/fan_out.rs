@@ -29,7 +29,7 @@ async fn ten_thousand_tenants_each_run_once_at_one_tick() {
     let counts = seen.counts();
     assert!(counts.len() == 10_000 && counts.values().all(|count| *count == 1));
     assert!(seen.most_at_once.lock().unwrap().1 <= 16, "concurrency is bounded");
-    assert_eq!(scheduler.shutdown(seconds(10)).await, crate::scheduler::ShutdownReport::default());
+    assert_eq!(scheduler.shutdown(seconds(10)).await, crate::scheduler::service::ShutdownReport::default());
     assert_eq!(seen.begun().len(), 10_000);
 }
 

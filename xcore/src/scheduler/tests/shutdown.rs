@@ -1,6 +1,6 @@
 //! How the scheduler stops.
 
-use super::super::ShutdownReport;
+use super::super::service::ShutdownReport;
 use super::*;
 
 async fn busy(job: &'static str) -> Bench {

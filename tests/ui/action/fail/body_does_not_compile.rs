@@ -1,0 +1,14 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action]
+    async fn place(&self, ctx: &OrdersContext) -> Result<Json<u32>> {
+        Ok(Json("seven"))
+    }
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action]
+    async fn place(&self, ctx: &OrdersContext) {
+        let count = Rc::new(1);
+        pause().await;
+        drop(count);
+    }
+}
+
+async fn pause() {
+}
+
+fn main() {}

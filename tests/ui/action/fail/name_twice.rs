@@ -1,0 +1,15 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action(get = "/a")]
+    async fn list(&self, ctx: &OrdersContext) {}
+
+    #[action(get = "/b")]
+    async fn list(&self, ctx: &OrdersContext) {}
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use xcore::prelude::*;
+
+struct Orders;
+
+impl Orders {
+    #[action(get = "/")]
+    async fn list(&self) {}
+}
+
+fn main() {}

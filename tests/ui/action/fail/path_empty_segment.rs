@@ -1,0 +1,12 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action(get = "/open//today")]
+    async fn open(&self, ctx: &OrdersContext) {}
+}
+
+fn main() {}

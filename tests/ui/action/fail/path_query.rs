@@ -1,0 +1,12 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action(get = "/open?limit=5")]
+    async fn open(&self, ctx: &OrdersContext) {}
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action(get = "/{*rest}/lines")]
+    async fn lines(&self, ctx: &OrdersContext) {}
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action(get = "/{id}.json")]
+    async fn get(&self, ctx: &OrdersContext) {}
+}
+
+fn main() {}

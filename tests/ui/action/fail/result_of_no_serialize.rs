@@ -1,0 +1,16 @@
+use xcore::prelude::*;
+
+struct Order;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action]
+    async fn place(&self, ctx: &OrdersContext) -> Result<Json<Order>> {
+        Ok(Json(Order))
+    }
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action]
+    async fn place(&self, ctx: &OrdersContext) -> impl Copy {
+        7
+    }
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action(timeout = "5")]
+    async fn place(&self, ctx: &OrdersContext) {}
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action]
+    async fn place(&self, ctx: &OrdersContext)
+    where
+        Self: Sized,
+    {
+    }
+}
+
+fn main() {}

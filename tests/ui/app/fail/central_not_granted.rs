@@ -1,0 +1,7 @@
+//@ yaml: desk
+use xcore_tests::plugins::desk::Desk;
+use xcore_tests::plugins::notes::Notes;
+
+xcore::app! { Notes, Desk }
+
+fn main() {}

@@ -1,0 +1,15 @@
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {}
+
+#[xcore::plugin]
+struct Billing;
+
+#[xcore::plugin]
+impl Billing {}
+
+xcore::app! { Orders Billing }
+
+fn main() {}

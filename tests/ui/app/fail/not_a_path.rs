@@ -1,0 +1,9 @@
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {}
+
+xcore::app! { Orders, "billing" }
+
+fn main() {}

@@ -1,0 +1,5 @@
+struct Orders;
+
+xcore::app! { Orders }
+
+fn main() {}

@@ -1,0 +1,11 @@
+mod orders {
+    #[xcore::plugin]
+    pub struct Orders;
+
+    #[xcore::plugin]
+    impl Orders {}
+}
+
+xcore::app! { orders::Ordres }
+
+fn main() {}

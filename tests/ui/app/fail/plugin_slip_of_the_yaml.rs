@@ -1,0 +1,10 @@
+//@ yaml: echo
+#[xcore::plugin]
+struct Ecko;
+
+#[xcore::plugin]
+impl Ecko {}
+
+xcore::app! { Ecko }
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[xcore::plugin]
+struct Orders;
+
+xcore::app! { Orders }
+
+fn main() {}

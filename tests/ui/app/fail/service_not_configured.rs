@@ -1,0 +1,6 @@
+//@ yaml: thin
+use xcore_tests::plugins::notes::Notes;
+
+xcore::app! { Notes }
+
+fn main() {}

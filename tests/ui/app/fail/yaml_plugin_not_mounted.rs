@@ -1,0 +1,4 @@
+//@ yaml: echo
+xcore::app! {}
+
+fn main() {}

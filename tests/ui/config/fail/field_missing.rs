@@ -1,0 +1,11 @@
+//@ yaml: shop
+use xcore::prelude::*;
+
+#[derive(Deserialize, xcore::PluginConfig)]
+struct OrdersConfig {
+    max_lines: usize,
+    currency: String,
+    retries: u8,
+}
+
+fn main() {}

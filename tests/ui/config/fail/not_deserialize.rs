@@ -1,0 +1,10 @@
+//@ yaml: shop
+use xcore::prelude::*;
+
+#[derive(xcore::PluginConfig)]
+struct OrdersConfig {
+    max_lines: usize,
+    currency: String,
+}
+
+fn main() {}

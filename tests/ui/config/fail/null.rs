@@ -1,0 +1,10 @@
+//@ yaml: shop
+use xcore::prelude::*;
+
+#[derive(Deserialize, xcore::PluginConfig)]
+struct MailConfig {
+    sender: String,
+    reply_to: Option<String>,
+}
+
+fn main() {}

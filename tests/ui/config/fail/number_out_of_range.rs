@@ -1,0 +1,10 @@
+//@ yaml: shop
+use xcore::prelude::*;
+
+#[derive(Deserialize, xcore::PluginConfig)]
+struct OrdersConfig {
+    max_lines: u8,
+    currency: String,
+}
+
+fn main() {}

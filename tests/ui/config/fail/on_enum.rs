@@ -1,0 +1,9 @@
+use xcore::prelude::*;
+
+#[derive(Deserialize, xcore::PluginConfig)]
+enum OrdersConfig {
+    Small,
+    Large,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use xcore::prelude::*;
+
+#[derive(Deserialize, xcore::PluginConfig)]
+struct OrdersConfig(u32);
+
+fn main() {}

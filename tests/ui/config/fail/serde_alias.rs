@@ -1,0 +1,11 @@
+//@ yaml: shop
+use xcore::prelude::*;
+
+#[derive(Deserialize, xcore::PluginConfig)]
+struct OrdersConfig {
+    #[serde(alias = "lines")]
+    max_lines: usize,
+    currency: String,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+//@ yaml: shop
+use xcore::prelude::*;
+
+#[derive(Deserialize, xcore::PluginConfig)]
+#[config(plguin = "orders")]
+struct Settings {
+    max_lines: usize,
+    currency: String,
+}
+
+fn main() {}

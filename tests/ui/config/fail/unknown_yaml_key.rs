@@ -1,0 +1,9 @@
+//@ yaml: shop
+use xcore::prelude::*;
+
+#[derive(Deserialize, xcore::PluginConfig)]
+struct OrdersConfig {
+    max_lines: usize,
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[job(every = "1h")]
+    async fn report(&self, ctx: &OrdersContext, day: u32) {}
+}
+
+fn main() {}

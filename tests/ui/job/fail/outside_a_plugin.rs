@@ -1,0 +1,6 @@
+use xcore::prelude::*;
+
+#[job(every = "1h")]
+async fn report() {}
+
+fn main() {}

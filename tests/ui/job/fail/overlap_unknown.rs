@@ -1,0 +1,12 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[job(every = "1h", overlap = "skipp")]
+    async fn report(&self, ctx: &OrdersContext) {}
+}
+
+fn main() {}

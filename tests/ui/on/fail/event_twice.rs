@@ -1,0 +1,15 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[on(start)]
+    async fn first(&self) {}
+
+    #[on(start)]
+    async fn second(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[on(tenant_created)]
+    async fn welcome(&self, ctx: &OrdersContext, name: String) {}
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[on]
+    async fn welcome(&self, ctx: &OrdersContext) {}
+}
+
+fn main() {}

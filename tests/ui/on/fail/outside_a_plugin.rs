@@ -1,0 +1,6 @@
+use xcore::prelude::*;
+
+#[on(start)]
+async fn warm_up() {}
+
+fn main() {}

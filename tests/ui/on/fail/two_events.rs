@@ -1,0 +1,12 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[on(start, stop)]
+    async fn log(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+//@ yaml: shop
+#[xcore::plugin(services(db, central))]
+struct Orders;
+
+fn main() {}

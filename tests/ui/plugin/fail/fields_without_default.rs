@@ -1,0 +1,6 @@
+#[xcore::plugin]
+struct Orders {
+    limit: u32,
+}
+
+fn main() {}

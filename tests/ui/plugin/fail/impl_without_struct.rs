@@ -1,0 +1,11 @@
+use xcore::prelude::*;
+
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action]
+    async fn place(&self, ctx: &OrdersContext) {}
+}
+
+fn main() {}

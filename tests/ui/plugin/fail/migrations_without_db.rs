@@ -1,0 +1,6 @@
+struct Migrator;
+
+#[xcore::plugin(services(cache), migrations = Migrator)]
+struct Orders;
+
+fn main() {}

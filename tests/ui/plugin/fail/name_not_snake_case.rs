@@ -1,0 +1,4 @@
+#[xcore::plugin(name = "my-orders")]
+struct Orders;
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[xcore::plugin(services(db))]
+enum Orders {
+    Open,
+    Closed,
+}
+
+fn main() {}

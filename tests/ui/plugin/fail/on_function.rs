@@ -1,0 +1,6 @@
+#[xcore::plugin]
+fn orders() -> u32 {
+    7
+}
+
+fn main() {}

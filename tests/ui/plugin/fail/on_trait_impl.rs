@@ -1,0 +1,11 @@
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Clone for Orders {
+    fn clone(&self) -> Self {
+        Self
+    }
+}
+
+fn main() {}

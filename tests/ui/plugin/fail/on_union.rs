@@ -1,0 +1,7 @@
+#[xcore::plugin]
+union Orders {
+    number: u32,
+    bytes: [u8; 4],
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[xcore::plugin(name = "orders", services(db), name = "sales")]
+struct Orders;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[xcore::plugin(name = orders)]
+struct Orders;
+
+fn main() {}

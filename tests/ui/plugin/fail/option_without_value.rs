@@ -1,0 +1,4 @@
+#[xcore::plugin(name, services)]
+struct Orders;
+
+fn main() {}

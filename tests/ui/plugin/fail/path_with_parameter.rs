@@ -1,0 +1,4 @@
+#[xcore::plugin(path = "/shops/{shop}/orders")]
+struct Orders;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[xcore::plugin(requires(Orders))]
+struct Orders;
+
+fn main() {}

@@ -1,0 +1,6 @@
+struct Billing;
+
+#[xcore::plugin(requires(Billing))]
+struct Orders;
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[xcore::plugin]
+struct Billing;
+
+#[xcore::plugin(requires(Billing, Billing = "^1"))]
+struct Orders;
+
+fn main() {}

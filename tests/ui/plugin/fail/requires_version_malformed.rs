@@ -1,0 +1,7 @@
+#[xcore::plugin]
+struct Billing;
+
+#[xcore::plugin(requires(Billing = "one"))]
+struct Orders;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[xcore::plugin(services(database, redis))]
+struct Orders;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[xcore::plugin(services(db, cahce))]
+struct Orders;
+
+fn main() {}

@@ -1,0 +1,5 @@
+//@ yaml: shop
+#[xcore::plugin(services(db, scheduler))]
+struct Orders;
+
+fn main() {}

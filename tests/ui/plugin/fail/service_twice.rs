@@ -1,0 +1,4 @@
+#[xcore::plugin(services(db, cache, db))]
+struct Orders;
+
+fn main() {}

@@ -1,0 +1,18 @@
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action]
+    async fn place(&self, ctx: &OrdersContext) {}
+}
+
+#[xcore::plugin]
+impl Orders {
+    #[action]
+    async fn cancel(&self, ctx: &OrdersContext) {}
+}
+
+fn main() {}

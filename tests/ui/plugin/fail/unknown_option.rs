@@ -1,0 +1,4 @@
+#[xcore::plugin(servces(db))]
+struct Orders;
+
+fn main() {}

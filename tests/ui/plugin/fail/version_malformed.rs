@@ -1,0 +1,4 @@
+#[xcore::plugin(version = "1.2")]
+struct Orders;
+
+fn main() {}
