@@ -1,1 +1,83 @@
-fn main() {}
+//! What an action costs above a bare axum handler: the tenant of the request, its context with a database, a cache and
+//! a scheduler, the time limit, the panic barrier and the span.
+//!
+//! `cargo bench -p xcore-tests --bench action`. The rounds interleave the two, so that a machine that gets slower or
+//! faster does so for both.
+#![allow(clippy::unwrap_used, reason = "a bench without its app has nothing to measure")]
+
+use std::sync::LazyLock;
+
+use divan::{AllocProfiler, Bencher};
+use tokio::runtime::{Builder, Runtime};
+use tower::ServiceExt;
+use xcore::__private::PluginActions;
+use xcore::Plugin;
+use xcore::axum::Router;
+use xcore::axum::body::Body;
+use xcore::axum::extract::Request;
+use xcore::axum::routing::get;
+use xcore_tests::plugins::desk::Desk;
+use xcore_tests::plugins::echo::Echo;
+use xcore_tests::plugins::notes::Notes;
+use xcore_tests::Rig;
+
+#[global_allocator]
+static ALLOC: AllocProfiler = AllocProfiler::system();
+
+fn main() {
+    divan::main();
+}
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().enable_all().build().unwrap());
+
+static RIG: LazyLock<Rig> = LazyLock::new(|| RUNTIME.block_on(Rig::start()));
+
+/// As many routes as the app has, at the same paths, without the app.
+static BARE: LazyLock<Router> = LazyLock::new(|| {
+    let mut paths: Vec<String> = Vec::new();
+    for (plugin, actions) in
+        [(Echo::PATH, Echo::ACTIONS), (Notes::PATH, Notes::ACTIONS), (Desk::PATH, Desk::ACTIONS)]
+    {
+        let public = actions.iter().filter(|action| !action.internal);
+        paths.extend(public.map(|action| format!("/v1{plugin}{}", action.path.trim_end_matches('/'))));
+    }
+    paths.sort_unstable();
+    paths.dedup();
+    paths.into_iter().fold(Router::new(), |router, path| router.route(&path, get(async || "pong")))
+});
+
+static XCORE: LazyLock<Router> = LazyLock::new(|| RIG.router());
+
+fn measure(bencher: Bencher<'_, '_>, router: &Router, path: &str) {
+    let request = || Request::get(path).header("x-tenant-id", "acme").body(Body::empty()).unwrap();
+    let answer = RUNTIME.block_on(router.clone().oneshot(request())).unwrap();
+    assert_eq!(answer.status(), 200, "{path}");
+    bencher
+        .with_inputs(|| (router.clone(), request()))
+        .bench_local_values(|(router, request)| RUNTIME.block_on(router.oneshot(request)));
+}
+
+macro_rules! rounds {
+    ($($round:ident)*) => { $(
+        mod $round {
+            use super::*;
+
+            #[divan::bench]
+            fn a_bare_handler(bencher: Bencher<'_, '_>) {
+                measure(bencher, &BARE, "/v1/notes/ping");
+            }
+
+            #[divan::bench]
+            fn b_xcore_action(bencher: Bencher<'_, '_>) {
+                measure(bencher, &XCORE, "/v1/notes/ping");
+            }
+
+            #[divan::bench]
+            fn c_own_route_with_tenant(bencher: Bencher<'_, '_>) {
+                measure(bencher, &XCORE, "/own/tenant");
+            }
+        }
+    )* };
+}
+
+rounds! { round_1 round_2 round_3 round_4 round_5 }

@@ -1,5 +1,6 @@
 //! Tells what reached it, and fails in every way that an action can.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sea_orm::DbErr;
@@ -10,7 +11,10 @@ use xcore::prelude::*;
 
 /// Needs no service: a tenant and nothing else.
 #[xcore::plugin]
-pub struct Echo;
+#[derive(Debug, Default)]
+pub struct Echo {
+    waiting: AtomicUsize,
+}
 
 /// Part of a query.
 #[derive(Deserialize)]
@@ -99,8 +103,15 @@ impl Echo {
     /// Ends after so many milliseconds.
     #[action(get = "/wait/{millis}")]
     async fn wait(&self, _ctx: &EchoContext, Path(millis): Path<u64>) -> String {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(millis)).await;
         "waited".to_owned()
+    }
+
+    /// How many requests have begun to wait.
+    #[action(get = "/waiting")]
+    async fn waiting(&self, _ctx: &EchoContext) -> Json<usize> {
+        Json(self.waiting.load(Ordering::SeqCst))
     }
 
     /// Fails.

@@ -160,6 +160,13 @@ impl Notes {
         Ok(Json(ctx.cache.get(&key).await?))
     }
 
+    /// The ids of the tenant's jobs.
+    #[action(get = "/jobs")]
+    async fn jobs(&self, ctx: &NotesContext) -> Result<Json<Vec<String>>> {
+        let jobs = ctx.scheduler.list().await?;
+        Ok(Json(jobs.into_iter().map(|job| job.id).collect()))
+    }
+
     /// Does nothing: what the bench measures.
     #[action(get = "/ping")]
     async fn ping(&self, _ctx: &NotesContext) -> &'static str {

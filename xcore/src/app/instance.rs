@@ -137,8 +137,11 @@ impl Instance {
             }
         }
         for placed in self.0.plugins.iter().rev() {
-            if let Err(problem) = placed.mounted.app_hook(AppHook::Stop).await {
-                error!(plugin = placed.facts.name, error = %problem, "the stop hook failed");
+            let plugin = placed.facts.name;
+            match tokio::time::timeout(grace, placed.mounted.app_hook(AppHook::Stop)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(problem)) => error!(plugin, error = %problem, "the stop hook failed"),
+                Err(_) => error!(plugin, ?grace, "the stop hook took longer than the grace time and was left"),
             }
         }
         self.close().await;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::sync::{Mutex, MutexGuard};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::db::{Database, DatabaseError, MigrationReport, Migrations};
 use crate::error::Error;
-use crate::plugin::{AnyMounted, Runtime, TenantHook};
+use crate::plugin::{AnyMounted, Runtime, TenantHook, chain};
 use crate::tenancy::{DirectoryStore, InvalidTenantId, State, StoreError, Tenant, TenantId, TenantRecord};
 
 /// How many tenants are migrated at once. Each writes a file of its own; more only wait for the disk.
@@ -188,18 +188,22 @@ impl Tenants {
     }
 
     /// Finishes what a kill cut off, and creates the tenants that must exist.
+    ///
+    /// # Errors
+    /// When a tenant that must exist cannot be created. One that cannot be finished is left for the next start.
     pub(super) async fn recover(&self, ensure: &[TenantId]) -> Result<(), TenantError> {
         for record in self.store().list().await? {
-            match record.state {
-                State::Provisioning => {
-                    info!(tenant = %record.id, "finishing the creation of a tenant");
-                    self.finish_creating(&record.id).await?;
+            let (work, finished) = match record.state {
+                State::Provisioning => ("creation", self.finish_creating(&record.id).await),
+                State::Deleting => ("deletion", self.finish_deleting(&record.id).await),
+                State::Active => continue,
+            };
+            match finished {
+                Ok(()) => info!(tenant = %record.id, work, "finished what was cut off"),
+                // It is not routable in that state; the others must not wait for it.
+                Err(problem) => {
+                    error!(tenant = %record.id, work, error = %chain(&problem), "cannot finish what was cut off");
                 }
-                State::Deleting => {
-                    info!(tenant = %record.id, "finishing the deletion of a tenant");
-                    self.finish_deleting(&record.id).await?;
-                }
-                State::Active => {}
             }
         }
         for id in ensure {
