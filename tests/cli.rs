@@ -36,7 +36,7 @@ fn exit_codes_tell_a_script_what_happened() {
         (2, &["tenant", "create"], "NAME"),
         (2, &["tenant", "create", "../x"], "../x"),
         (2, &["tenant", "create", "good", "Not good"], "Not good"),
-        (2, &["tenant", "create", "public"], "public"),
+        (2, &["tenant", "create", "xcore"], "reserved"),
         (2, &["tenant", "delete", "first"], "--yes"),
         (2, &["call", "echo", "whose", "{"], "JSON"),
         (2, &["call", "echo", "whose", "--tenant", "a:b"], "a:b"),
@@ -74,7 +74,7 @@ fn exit_codes_tell_a_script_what_happened() {
 fn a_wrong_configuration_is_refused_with_its_place_and_touches_nothing() {
     let wrong = rig().set("tenancy.defautl_tenant", "acme");
     let said = ends_with(&wrong, 3, &["serve"]);
-    assert!(said.contains("DEFAUTL_TENANT") && said.contains("default_tenant"), "{said}");
+    assert!(said.contains("DEFAUTL_TENANT") && said.contains("DEFAULT_TENANT"), "{said}");
     let file = wrong.folder().join("xcore.yaml");
     std::fs::write(&file, std::fs::read_to_string(&file).unwrap().replace("echo: {}", "ehco: {}")).unwrap();
     let said = ends_with(&rig_with(&file), 3, &["serve"]);
@@ -91,6 +91,8 @@ fn what_programs_read_is_printed_whole() {
     let rig = rig();
     let schema: Value = serde_json::from_str(&rig.succeed(&["schema"])).unwrap();
     assert!(schema.to_string().contains("max_length"), "{schema}");
+    // The default tenant when none is named.
+    rig.succeed(&["tenant", "create", "public"]);
     let answer = rig.succeed(&["call", "echo", "hidden", r#"{"name":"x","size":1}"#]);
     assert_eq!(serde_json::from_str::<Value>(&answer).unwrap(), json!({ "tenant": "public", "name": "x" }));
 
@@ -142,9 +144,12 @@ fn a_tenant_that_the_command_line_creates_or_deletes_comes_and_goes_while_a_serv
 fn commands_beside_a_server_do_not_disturb_it() {
     let rig = rig();
     let server = rig.serve();
-    for arguments in [&["check"][..], &["migrate"], &["tenant", "list"], &["call", "notes", "list", "--tenant", "acme"]] {
+    for arguments in
+        [&["check"][..], &["migrate"], &["tenant", "list"], &["call", "notes", "list", "--tenant", "acme"]]
+    {
         rig.succeed(arguments);
-        let written = wire::post(server.address, "acme", "/v1/notes", &json!({ "text": arguments.join(" ") }));
+        let written =
+            wire::post(server.address, "acme", "/v1/notes", &json!({ "text": arguments.join(" ") }));
         assert_eq!(written.unwrap().status, 201);
     }
     server.stop();

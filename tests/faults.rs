@@ -72,8 +72,7 @@ fn requests_that_outlast_the_grace_time_are_left() {
 fn a_signal_during_the_start_is_obeyed() {
     let rig = rig();
     for step in 0..6 {
-        let mut child =
-            rig.command(["serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = rig.command(["serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // A fault, not a wait: anywhere between the start of the process and its first request.
         thread::sleep(Duration::from_millis(15 * step));
         let kill = format!("kill -TERM {}", child.id());

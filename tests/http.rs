@@ -222,7 +222,9 @@ async fn without_a_default_tenant_a_request_must_name_one() {
 #[tokio::test]
 async fn with_tenancy_off_every_request_is_the_default_tenants() {
     let rig = Rig::set(&[("tenancy.enabled", "false"), ("tenancy.default_tenant", "solo")]).await;
-    for headers in [&[][..], &[ACME], &[("x-tenant-id", b"../x" as &[u8])], &[("host", b"acme.rig.localhost" as &[u8])]] {
+    for headers in
+        [&[][..], &[ACME], &[("x-tenant-id", b"../x" as &[u8])], &[("host", b"acme.rig.localhost" as &[u8])]]
+    {
         let answer = rig.send(request("GET", "/v1/echo", headers, "")).await;
         assert_eq!(answer.json()["tenant"], "solo", "{headers:?}");
     }
@@ -314,13 +316,16 @@ async fn a_call_by_name_may_be_made_for_the_default_tenant() {
     let public = rig.app().instance().default_tenant().unwrap();
     let answer = rig.app().instance().call("echo", "whose", &public, json!(null)).await.unwrap();
     assert_eq!(answer, json!({ "tenant": "public" }));
-    assert!(rig.app().instance().call("echo", "whose", &TenantId::parse("b").unwrap(), json!({})).await.is_err());
+    assert!(
+        rig.app().instance().call("echo", "whose", &TenantId::parse("b").unwrap(), json!({})).await.is_err()
+    );
 }
 
 #[tokio::test]
 async fn a_request_that_is_given_up_by_the_client_ends_alone() {
     let rig = Rig::start().await;
-    let given_up = tokio::time::timeout(Duration::from_millis(20), rig.get("acme", "/v1/echo/wait/20000")).await;
+    let given_up =
+        tokio::time::timeout(Duration::from_millis(20), rig.get("acme", "/v1/echo/wait/20000")).await;
     assert!(given_up.is_err());
     assert_eq!(rig.get("acme", "/v1/echo").await.status, 200);
 }

@@ -85,7 +85,8 @@ async fn use_everything(ctx: NotesContext) {
         }
         drop(rows);
 
-        let with_tags = note::Entity::find_by_id(one.id).find_with_related(tag::Entity).all(&ctx.db).await.unwrap();
+        let with_tags =
+            note::Entity::find_by_id(one.id).find_with_related(tag::Entity).all(&ctx.db).await.unwrap();
         assert!(with_tags[0].1.len() == 2 && with_tags[0].1.iter().all(|tag| tag.name.starts_with(&own)));
 
         let raw = Statement::from_string(ctx.db.get_database_backend(), "SELECT text FROM notes");
@@ -172,7 +173,11 @@ async fn a_tenant_reaches_no_other_file_by_raw_sql() {
 async fn what_a_session_was_told_ends_with_it() {
     let rig = Rig::set(&[("services.database.connections", "1")]).await;
     let ctx = rig.notes("acme").await;
-    for sql in ["PRAGMA foreign_keys = OFF", "CREATE TEMP TABLE notes (id INTEGER, text TEXT)", "PRAGMA query_only = ON"] {
+    for sql in [
+        "PRAGMA foreign_keys = OFF",
+        "CREATE TEMP TABLE notes (id INTEGER, text TEXT)",
+        "PRAGMA query_only = ON",
+    ] {
         let _ = ctx.db.execute_unprepared(sql).await;
         let orphan = tag::ActiveModel { note_id: Set(999), name: Set("x".to_owned()), ..Default::default() };
         assert!(orphan.insert(&ctx.db).await.is_err(), "foreign keys are off after {sql}");
@@ -319,7 +324,9 @@ async fn only_who_was_granted_central_writes_what_all_read() {
     let ctx = rig.notes("globex").await;
     let forged = notice::ActiveModel { text: Set("forged".to_owned()), ..Default::default() };
     assert!(forged.clone().insert(&ctx.db).await.is_err(), "a tenant's handle writes no shared table");
-    for sql in ["DELETE FROM notices", "DROP TABLE shared.notices", "UPDATE xcore_tenants SET state = 'deleting'"] {
+    for sql in
+        ["DELETE FROM notices", "DROP TABLE shared.notices", "UPDATE xcore_tenants SET state = 'deleting'"]
+    {
         assert!(ctx.db.execute_unprepared(sql).await.is_err(), "{sql}");
     }
     assert!(forged.insert(&rig.desk("globex").await.central.db).await.is_ok());

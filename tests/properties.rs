@@ -85,7 +85,11 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
 /// The tenant that answered, or the problem.
 #[track_caller]
 fn outcome(answer: &Answer) -> Result<String, String> {
-    if answer.status == 200 { Ok(answer.json()["tenant"].as_str().unwrap().to_owned()) } else { Err(answer.problem()) }
+    if answer.status == 200 {
+        Ok(answer.json()["tenant"].as_str().unwrap().to_owned())
+    } else {
+        Err(answer.problem())
+    }
 }
 
 /// What one source must lead to.

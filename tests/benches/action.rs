@@ -16,10 +16,10 @@ use xcore::axum::Router;
 use xcore::axum::body::Body;
 use xcore::axum::extract::Request;
 use xcore::axum::routing::get;
+use xcore_tests::Rig;
 use xcore_tests::plugins::desk::Desk;
 use xcore_tests::plugins::echo::Echo;
 use xcore_tests::plugins::notes::Notes;
-use xcore_tests::Rig;
 
 #[global_allocator]
 static ALLOC: AllocProfiler = AllocProfiler::system();
@@ -28,7 +28,8 @@ fn main() {
     divan::main();
 }
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().enable_all().build().unwrap());
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_current_thread().enable_all().build().unwrap());
 
 static RIG: LazyLock<Rig> = LazyLock::new(|| RUNTIME.block_on(Rig::start()));
 
@@ -62,17 +63,17 @@ macro_rules! rounds {
         mod $round {
             use super::*;
 
-            #[divan::bench]
+            #[divan::bench(sample_count = 200, sample_size = 500)]
             fn a_bare_handler(bencher: Bencher<'_, '_>) {
                 measure(bencher, &BARE, "/v1/notes/ping");
             }
 
-            #[divan::bench]
+            #[divan::bench(sample_count = 200, sample_size = 500)]
             fn b_xcore_action(bencher: Bencher<'_, '_>) {
                 measure(bencher, &XCORE, "/v1/notes/ping");
             }
 
-            #[divan::bench]
+            #[divan::bench(sample_count = 200, sample_size = 500)]
             fn c_own_route_with_tenant(bencher: Bencher<'_, '_>) {
                 measure(bencher, &XCORE, "/own/tenant");
             }

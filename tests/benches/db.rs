@@ -62,7 +62,7 @@ async fn read<C: ConnectionTrait>(db: &C, first: i32) {
     }
 }
 
-fn measure<C: ConnectionTrait + Clone + 'static>(bencher: Bencher<'_, '_>, db: &C, tasks: i32) {
+fn measure<C: ConnectionTrait + Clone + Send + 'static>(bencher: Bencher<'_, '_>, db: &C, tasks: i32) {
     bencher.counter(ItemsCount::new((tasks * READS) as usize)).bench_local(|| {
         RUNTIME.block_on(async {
             let spawned = (0..tasks).map(|task| {

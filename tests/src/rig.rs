@@ -86,7 +86,8 @@ impl Rig {
 
     /// The app with some keys set over `xcore.yaml`.
     pub async fn set(keys: &[(&str, &str)]) -> Self {
-        Self::with(|builder| keys.iter().fold(builder, |builder, (key, value)| builder.set(key, *value))).await
+        Self::with(|builder| keys.iter().fold(builder, |builder, (key, value)| builder.set(key, *value)))
+            .await
     }
 
     /// The app itself.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt as _;
-use syn::{Attribute, LitStr, Path, Type};
+use syn::{Attribute, FnArg, LitStr, Path, Type};
 
 use crate::check::clash::{Routed, check_clashes};
 use crate::check::cron::{check_cron, check_timezone};
@@ -33,6 +33,7 @@ pub(crate) struct PluginBlock<'a> {
     pub(crate) self_ty: &'a Type,
     /// `Orders`
     pub(crate) ident: &'a Ident,
+    pub(crate) context: Path,
     pub(crate) handle: Path,
     pub(crate) jobs_type: Path,
     pub(crate) actions: Vec<Action<'a>>,
@@ -136,12 +137,30 @@ fn frame<'a>(krate: Krate, block: &'a Block, sink: &mut Sink) -> Option<PluginBl
         block,
         self_ty: &block.self_ty,
         ident: &path.path.segments.last()?.ident,
+        context: context(block)?,
         handle: names::sibling(&block.self_ty, "Handle")?,
         jobs_type: names::sibling(&block.self_ty, "Jobs")?,
         actions: Vec::new(),
         jobs: Vec::new(),
         hooks: Vec::new(),
     })
+}
+
+/// The path of the context. It stands where a method of the user names the context, so that a context that is not there,
+/// because `#[plugin]` is missing on the struct, is not reported twice.
+fn context(block: &Block) -> Option<Path> {
+    let mut context = names::sibling(&block.self_ty, "Context")?;
+    let last = context.segments.last_mut()?;
+    let mentioned = block.methods().filter(|method| !method.roles.is_empty()).find_map(|method| {
+        let FnArg::Typed(second) = method.sig.inputs.get(1)? else { return None };
+        let Type::Reference(reference) = &*second.ty else { return None };
+        let Type::Path(path) = &*reference.elem else { return None };
+        path.path.segments.last().map(|segment| segment.ident.clone()).filter(|ident| *ident == last.ident)
+    });
+    if let Some(mentioned) = mentioned {
+        last.ident = mentioned;
+    }
+    Some(context)
 }
 
 /// ui: action/fail/two_roles, action/fail/in_cfg_attr, action/fail/attribute_with_equals
@@ -206,7 +225,12 @@ fn check_action<'a>(method: &'a Method, options: TokenStream, plugin: &Ident, si
 fn check_job<'a>(method: &'a Method, options: TokenStream, plugin: &Ident, sink: &mut Sink) -> Job<'a> {
     let before = sink.count();
     let JobOptions { cron, every, timezone, overlap, timeout } = JobOptions::parse(options, sink);
-    check::check_trigger(cron.as_ref(), every.as_ref().map(|(key, _)| key), timezone.as_ref().map(|(key, _)| key), sink);
+    check::check_trigger(
+        cron.as_ref(),
+        every.as_ref().map(|(key, _)| key),
+        timezone.as_ref().map(|(key, _)| key),
+        sink,
+    );
     let cron = cron.filter(|cron| check_cron(cron, sink));
     let timezone = timezone.filter(|(_, zone)| check_timezone(zone, sink));
     let every = every.and_then(|(_, every)| check_duration("every", &every, sink));
@@ -235,7 +259,10 @@ fn check_hook<'a>(
     let earlier = found.hooks.iter().find(|hook| hook.event == event && hook.function.method.cfgs() == method.cfgs());
     if let Some(earlier) = earlier {
         let (name, first) = (event.name(), earlier.function.name());
-        sink.error(key, format!("`{first}` is the `{name}` hook of this plugin already\nhelp: call this method from there"));
+        sink.error(
+            key,
+            format!("`{first}` is the `{name}` hook of this plugin already\nhelp: call this method from there"),
+        );
     }
     let role = if event.is_of_tenant() { Role::TenantHook } else { Role::AppHook };
     let function = function(method, role, found.ident, before, sink);

@@ -35,24 +35,14 @@ pub(crate) fn snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 4);
     for (at, &letter) in letters.iter().enumerate() {
         let follows_lower = at > 0 && !letters[at - 1].is_uppercase() && letters[at - 1] != '_';
-        let leads_lower = at > 0 && letters.get(at + 1).is_some_and(|next| next.is_lowercase()) && letters[at - 1] != '_';
+        let leads_lower =
+            at > 0 && letters.get(at + 1).is_some_and(|next| next.is_lowercase()) && letters[at - 1] != '_';
         if letter.is_uppercase() && (follows_lower || leads_lower) {
             snake.push('_');
         }
         snake.extend(letter.to_lowercase());
     }
     snake
-}
-
-/// `DailyReport` for `daily_report`.
-pub(crate) fn camel_case(name: &str) -> String {
-    let mut camel = String::with_capacity(name.len());
-    for word in name.split('_') {
-        let mut letters = word.chars();
-        camel.extend(letters.next().into_iter().flat_map(char::to_uppercase));
-        camel.push_str(letters.as_str());
-    }
-    camel
 }
 
 /// `OrdersContext` for `Orders`, at the place of `Orders`, so that an editor jumps there.
@@ -74,6 +64,11 @@ pub(crate) fn sibling(of: &Type, suffix: &str) -> Option<Path> {
     Some(path)
 }
 
+/// What generated code calls the plugin inside of the items of its impl block.
+pub(crate) fn this_plugin() -> Ident {
+    generated("ThisPlugin")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,11 +80,5 @@ mod tests {
         {
             assert_eq!(snake_case(name), plugin);
         }
-    }
-
-    #[test]
-    fn an_action_names_its_callers() {
-        assert_eq!(camel_case("daily_report"), "DailyReport");
-        assert_eq!(camel_case("__x"), "X");
     }
 }

@@ -48,8 +48,7 @@ pub(crate) struct Plugin<'a> {
 impl Plugin<'_> {
     /// `OrdersContext` for `Orders`.
     pub(crate) fn sibling(&self, suffix: &str) -> Ident {
-        let name = names::with_suffix(&self.data.ident, suffix);
-        tokens::located(&name.to_string(), &self.data.ident)
+        tokens::located(&names::with_suffix(&self.data.ident, suffix))
     }
 }
 
@@ -109,9 +108,8 @@ fn check_options<'a>(
     let path = options.path.and_then(|path| route::check_mount(&path, sink));
     let before = sink.count();
     let mut declared = services::check_services(&options.services, sink);
-    if sink.count() == before {
-        check::check_migrations(options.migrations.as_ref(), options.shared_migrations.as_ref(), &declared, sink);
-    }
+    let has_database = sink.count() == before
+        && check::check_migrations(options.migrations.as_ref(), options.shared_migrations.as_ref(), &declared, sink);
     services::check_provided(&mut declared, &name, around.schema.as_ref(), sink);
     Plugin {
         krate: Krate::new(options.krate),
@@ -122,8 +120,8 @@ fn check_options<'a>(
         name,
         services: declared,
         config: options.config,
-        migrations: options.migrations,
-        shared_migrations: options.shared_migrations,
+        migrations: options.migrations.filter(|_| has_database),
+        shared_migrations: options.shared_migrations.filter(|_| has_database),
         requires: check::check_requires(options.requires, data, sink),
         is_right,
     }

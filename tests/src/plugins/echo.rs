@@ -121,7 +121,9 @@ impl Echo {
             "io" => Err(std::io::Error::other(SECRET))?,
             "sql" => Err(DbErr::Custom(format!("SELECT * FROM users -- {SECRET}")))?,
             "absent" => Err(DbErr::RecordNotFound(SECRET.to_owned()))?,
-            "conflict" => Err(Error::conflict("it is paid already").with_type("urn:rig:paid").with("order", 7)),
+            "conflict" => {
+                Err(Error::conflict("it is paid already").with_type("urn:rig:paid").with("order", 7))
+            }
             "busy" => Err(Error::unavailable("later", Duration::from_millis(1_500))),
             "internal" => Err(Error::internal(std::io::Error::other(SECRET))),
             _ => Err(Error::bad_request("no such failure")),

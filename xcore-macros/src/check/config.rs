@@ -42,13 +42,25 @@ pub(crate) fn check_unknown_keys<'a>(
 }
 
 /// What to say of a required field that the yaml does not set, and the key that was meant for it.
-pub(crate) fn missing<'a>(field: &str, taken: &[String], name: &str, plugin: &'a PluginSchema, schema: &Schema) -> (String, Option<&'a str>) {
+pub(crate) fn missing<'a>(
+    field: &str,
+    taken: &[String],
+    name: &str,
+    plugin: &'a PluginSchema,
+    schema: &Schema,
+) -> (String, Option<&'a str>) {
     let free = plugin.config.keys().map(String::as_str).filter(|key| !taken.iter().any(|field| field == key));
     let slip = suggest::nearest(field, free);
     let file = &schema.file;
     let message = match slip.and_then(|slip| plugin.config.get_key_value(slip)) {
-        Some((slip, key)) => format!("`{field}` is not set; {file}:{}:{} sets `{slip}`: did you mean `{field}`?", key.place.line, key.place.column),
-        None => format!("`{field}` is required, but {file}:{}:{} does not set it for plugin `{name}`", plugin.place.line, plugin.place.column),
+        Some((slip, key)) => format!(
+            "`{field}` is required, but {file}:{}:{} sets `{slip}`\nhelp: did you mean `{field}` there?",
+            key.place.line, key.place.column
+        ),
+        None => format!(
+            "`{field}` is required, but {file}:{}:{} does not set it for plugin `{name}`\nhelp: set it there, make the type of the field an `Option`, or give it `#[serde(default)]`",
+            plugin.place.line, plugin.place.column
+        ),
     };
     (message, slip)
 }

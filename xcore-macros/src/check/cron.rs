@@ -108,7 +108,7 @@ fn wrong_field(expression: &str, field: &str, name: &Field) -> String {
     let before = expression.get(..bytes).unwrap_or_default().chars().count();
     let marks = "^".repeat(field.chars().count());
     format!(
-        "`{field}` is no {}\n\n    {expression}\n    {:before$}{marks}\n\nhelp: a {} is {}; also `*`, lists `1,3`, ranges `1-5` and steps `*/2`",
+        "`{field}` is no {}\n\n    {expression}\n    {:before$}{marks}\n\nhelp: the {} takes {}; also `*`, lists `1,3`, ranges `1-5` and steps `*/2`",
         name.name, "", name.name, name.takes
     )
 }
@@ -130,8 +130,16 @@ mod tests {
     #[test]
     fn what_croner_runs_is_right() {
         for expression in [
-            "0 0 6 * * *", "0 6 * * *", "*/5 * * * *", "0 0 1-5 * * MON-FRI", "0 0 0 L * *", "0 0 0 * * FRI#2", "0 0 29 2 *",
-            "@daily", " 0 0 6 * * * ", "0 0 12 15 * +MON",
+            "0 0 6 * * *",
+            "0 6 * * *",
+            "*/5 * * * *",
+            "0 0 1-5 * * MON-FRI",
+            "0 0 0 L * *",
+            "0 0 0 * * FRI#2",
+            "0 0 29 2 *",
+            "@daily",
+            " 0 0 6 * * * ",
+            "0 0 12 15 * +MON",
         ] {
             assert_eq!(fault(expression), None, "{expression}");
         }

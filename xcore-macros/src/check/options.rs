@@ -41,7 +41,10 @@ pub(crate) fn check_trigger(cron: Option<&LitStr>, every: Option<&Ident>, timezo
         sink.error(every, "a job has `cron` or `every`, this one has both\nhelp: keep one of them");
     }
     if let (None, Some(timezone)) = (cron, timezone) {
-        sink.error(timezone, "`timezone` says how to read `cron`, and there is none\nhelp: remove it, or add `cron = \"0 0 6 * * *\"`");
+        sink.error(
+            timezone,
+            "`timezone` says how to read `cron`, and there is none\nhelp: remove it, or add `cron = \"0 0 6 * * *\"`",
+        );
     }
 }
 

@@ -10,8 +10,8 @@ use crate::suggest;
 
 /// Types that take exactly one parameter.
 const SCALARS: &[&str] = &[
-    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128", "usize",
-    "String", "Uuid",
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
+    "usize", "String", "Uuid",
 ];
 
 /// ui: action/fail/path_argument_without_parameter, action/fail/path_argument_count
@@ -21,7 +21,10 @@ pub(crate) fn check_path_arguments(path: &str, parameters: &[String], args: &[Ar
         if parameters.is_empty() {
             sink.error(
                 &arg.ty,
-                format!("`Path` takes the parameters of a route, and `{path}` has none\nhelp: {}", with_parameter(path, inner)),
+                format!(
+                    "`Path` takes the parameters of a route, and `{path}` has none\nhelp: {}",
+                    with_parameter(path, inner)
+                ),
             );
             continue;
         }
@@ -33,7 +36,11 @@ pub(crate) fn check_path_arguments(path: &str, parameters: &[String], args: &[Ar
                 if wanted == 1 { "parameter" } else { "parameters" },
                 parameters.len(),
                 suggest::listed(parameters),
-                if parameters.len() == 1 { "one value: `Path<T>`".to_owned() } else { format!("a tuple of {}", parameters.len()) },
+                if parameters.len() == 1 {
+                    "one value: `Path<T>`".to_owned()
+                } else {
+                    format!("a tuple of {}", parameters.len())
+                },
             ),
         );
     }

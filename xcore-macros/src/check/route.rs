@@ -63,6 +63,7 @@ pub(crate) fn parse(path: &str) -> Result<Vec<String>, Fault> {
             format!("write `\"{}\"`", if shorter.is_empty() { "/" } else { shorter }),
         );
     }
+    refuse_other_dialects(path)?;
     let mut names: Vec<String> = Vec::new();
     let mut segments = rest.split('/').peekable();
     while let Some(segment) = segments.next() {
@@ -88,7 +89,6 @@ pub(crate) fn parse(path: &str) -> Result<Vec<String>, Fault> {
 }
 
 fn parse_segment(segment: &str, is_last: bool) -> Result<Option<String>, Fault> {
-    refuse_other_dialects(segment)?;
     let Some(open) = segment.find('{') else {
         if segment.contains('}') {
             return fault(format!("`}}` in `{segment}` closes nothing"), "write a parameter as `{name}`");
@@ -117,19 +117,23 @@ fn parse_segment(segment: &str, is_last: bool) -> Result<Option<String>, Fault> 
     Ok(Some(name.to_owned()))
 }
 
-/// The ways in which older axum and other frameworks write parameters.
-fn refuse_other_dialects(segment: &str) -> Result<(), Fault> {
-    let one = |name: &str| fault(format!("`{segment}` is not how a parameter is written"), format!("write `{{{name}}}`"));
+/// The ways in which older axum and other frameworks write parameters. The help is the whole path, mended.
+fn refuse_other_dialects(path: &str) -> Result<(), Fault> {
+    let Some(first) = path.split('/').find(|segment| translate(segment).is_some()) else { return Ok(()) };
+    let mended: Vec<String> =
+        path.split('/').map(|segment| translate(segment).unwrap_or_else(|| segment.to_owned())).collect();
+    fault(format!("`{first}` is not how a parameter is written"), format!("write `\"{}\"`", mended.join("/")))
+}
+
+fn translate(segment: &str) -> Option<String> {
     if let Some(name) = segment.strip_prefix(':') {
-        return one(name);
+        return Some(format!("{{{name}}}"));
     }
     if let Some(name) = segment.strip_prefix('*') {
-        return one(&format!("*{}", if name.is_empty() { "rest" } else { name }));
+        return Some(format!("{{*{}}}", if name.is_empty() { "rest" } else { name }));
     }
-    if let Some(name) = segment.strip_prefix('<').and_then(|name| name.strip_suffix('>')) {
-        return one(name);
-    }
-    Ok(())
+    let name = segment.strip_prefix('<')?.strip_suffix('>')?;
+    Some(format!("{{{}}}", name.rsplit(':').next().unwrap_or(name)))
 }
 
 fn check_name(name: &str, inner: &str) -> Result<(), Fault> {
@@ -151,7 +155,9 @@ fn check_name(name: &str, inner: &str) -> Result<(), Fault> {
 fn check_literal(text: &str) -> Result<(), Fault> {
     let Some(letter) = text.chars().find(|letter| !is_path_character(*letter)) else { return Ok(()) };
     match letter {
-        '?' => fault(format!("`?` in `{text}` begins a query, which is no part of a path"), "take a `Query<T>` argument"),
+        '?' => {
+            fault(format!("`?` in `{text}` begins a query, which is no part of a path"), "take a `Query<T>` argument")
+        }
         '#' => fault(format!("`#` in `{text}` never reaches a server"), "remove it"),
         ' ' => fault(format!("path segment `{text}` holds a space, which no request does"), "remove it"),
         _ => fault(
@@ -197,9 +203,9 @@ mod tests {
         check("/orders/", Err("write `\"/orders\"`"));
         check("//", Err("write `\"/\"`"));
         check("/a//b", Err("empty segment"));
-        check("/:id", Err("write `{id}`"));
-        check("/*rest", Err("write `{*rest}`"));
-        check("/<id>", Err("write `{id}`"));
+        check("/:id/lines/:line", Err("write `\"/{id}/lines/{line}\"`"));
+        check("/*rest", Err("write `\"/{*rest}\"`"));
+        check("/<int:id>", Err("write `\"/{id}\"`"));
         check("/{id", Err("not closed"));
         check("/id}", Err("closes nothing"));
         check("/{}", Err("has no name"));

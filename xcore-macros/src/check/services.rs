@@ -126,7 +126,7 @@ pub(crate) fn check_provided(declared: &mut [Declared], plugin: &str, schema: Op
             sink.error(
                 &*ident,
                 format!(
-                    "service `{ident}` is not configured: {file} has no `{section}`\nhelp: add it:\n\n    services:\n      {example}\n"
+                    "service `{ident}` is not configured: {file} has no `{section}`\nhelp: add it:\n\n    services:\n      {example}"
                 ),
             );
         }
@@ -138,7 +138,7 @@ pub(crate) fn check_provided(declared: &mut [Declared], plugin: &str, schema: Op
             sink.error(
                 &*ident,
                 format!(
-                    "plugin `{plugin}` is not granted `central`, which reaches beyond its tenant\nhelp: grant it at {file}:{}:{}:\n\n    plugins:\n      {plugin}: {{ grants: [central] }}\n",
+                    "plugin `{plugin}` is not granted `central`, which reaches beyond its tenant\nhelp: grant it at {file}:{}:{}:\n\n    plugins:\n      {plugin}: {{ grants: [central] }}",
                     entry.place.line, entry.place.column
                 ),
             );

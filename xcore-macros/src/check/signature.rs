@@ -1,8 +1,11 @@
 //! The signature of an action, a job or a hook.
 
-use proc_macro2::{Ident, Span};
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens as _;
 use syn::visit::Visit;
-use syn::{FnArg, Lifetime, Pat, PatType, Receiver, ReceiverKind, ReturnType, Signature, Type, TypeImplTrait, TypeReference};
+use syn::{
+    FnArg, Lifetime, Pat, PatType, Receiver, ReceiverKind, ReturnType, Signature, Type, TypeImplTrait, TypeReference,
+};
 
 use crate::names;
 use crate::sink::Sink;
@@ -86,12 +89,21 @@ fn check_modifiers(sig: &Signature, role: Role, sink: &mut Sink) {
         sink.error(sig.fn_token, format!("{noun} `{ident}` must be async\nhelp: write `async fn {ident}`"));
     }
     if !sig.generics.params.is_empty() {
-        sink.error(&sig.generics, format!("{noun} `{ident}` cannot have parameters: nobody names them in a call\nhelp: name the types"));
+        sink.error(
+            &sig.generics,
+            format!("{noun} `{ident}` cannot have parameters: nobody names them in a call\nhelp: name the types"),
+        );
     } else if let Some(clause) = &sig.generics.where_clause {
-        sink.error(clause, format!("{noun} `{ident}` cannot have a `where` clause\nhelp: name the types in the signature"));
+        sink.error(
+            clause,
+            format!("{noun} `{ident}` cannot have a `where` clause\nhelp: name the types in the signature"),
+        );
     }
     if let syn::Safety::Unsafe(token) = &sig.safety {
-        sink.error(token, format!("{noun} `{ident}` cannot be unsafe: a request cannot promise anything\nhelp: remove `unsafe`"));
+        sink.error(
+            token,
+            format!("{noun} `{ident}` cannot be unsafe: a request cannot promise anything\nhelp: remove `unsafe`"),
+        );
     }
 }
 
@@ -99,7 +111,10 @@ fn check_modifiers(sig: &Signature, role: Role, sink: &mut Sink) {
 fn check_receiver(sig: &Signature, role: Role, sink: &mut Sink) -> bool {
     let (noun, ident) = (role.noun(), &sig.ident);
     let Some(receiver) = sig.receiver() else {
-        sink.error(ident, format!("{noun} `{ident}` must take `&self` first\nhelp: write `async fn {ident}(&self, ..)`"));
+        sink.error(
+            ident,
+            format!("{noun} `{ident}` must take `&self` first\nhelp: write `async fn {ident}(&self, ..)`"),
+        );
         return false;
     };
     let why = match &receiver.kind {
@@ -121,7 +136,10 @@ fn as_tokens(receiver: &Receiver) -> impl quote::ToTokens + use<'_> {
 fn check_context(sig: &Signature, first: Option<&PatType>, role: Role, context: &str, sink: &mut Sink) -> Option<Type> {
     let (noun, ident) = (role.noun(), &sig.ident);
     let needs = format!("{noun} `{ident}` must take its context after `&self`");
-    let help = format!("help: write `async fn {ident}(&self, ctx: &{context}{}", if role == Role::Action { ", ..)`" } else { ")`" });
+    let help = format!(
+        "help: write `async fn {ident}(&self, ctx: &{context}{}",
+        if role == Role::Action { ", ..)`" } else { ")`" }
+    );
     let Some(first) = first else {
         sink.error(ident, format!("{needs}\n{help}"));
         return None;
@@ -133,9 +151,15 @@ fn check_context(sig: &Signature, first: Option<&PatType>, role: Role, context: 
         sink.error(&first.ty, format!("{noun} `{ident}` cannot change its context\nhelp: write `ctx: &{context}`"));
         return None;
     }
-    let is_context = matches!(&*first.ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == context));
+    let is_context =
+        matches!(&*first.ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == context));
     if is_context {
-        sink.error(&first.ty, format!("{noun} `{ident}` borrows its context\nhelp: write `ctx: &{context}`; clone it to move it into a task"));
+        sink.error(
+            &first.ty,
+            format!(
+                "{noun} `{ident}` borrows its context\nhelp: write `ctx: &{context}`; clone it to move it into a task"
+            ),
+        );
     } else {
         sink.error(first, format!("{needs}\n{help}"));
     }
@@ -183,7 +207,10 @@ fn check_argument(arg: &PatType, role: Role, sink: &mut Sink) {
     let mut opaque = FindOpaque::default();
     opaque.visit_type(&arg.ty);
     if opaque.found {
-        sink.error(&arg.ty, "an argument of an action needs a type that can be named\nhelp: write the extractor's type");
+        sink.error(
+            &arg.ty,
+            "an argument of an action needs a type that can be named\nhelp: write the extractor's type",
+        );
     }
 }
 
@@ -196,9 +223,9 @@ fn check_result(output: &ReturnType, sink: &mut Sink) -> bool {
     opaque.visit_type(ty);
     let mut borrowed = FindBorrow::default();
     borrowed.visit_type(ty);
-    if let Some(span) = borrowed.found {
-        sink.error_at(
-            span,
+    if let Some(tokens) = borrowed.found {
+        sink.error(
+            tokens,
             "the result of a call outlives the call, so it cannot borrow from it\nhelp: return an owned value such as `String`, or write `&'static`",
         );
     }
@@ -219,20 +246,20 @@ impl<'ast> Visit<'ast> for FindOpaque {
 /// A lifetime that is not `'static`, written or left out. What is in `impl Trait` or `fn(..)` has its own rules.
 #[derive(Default)]
 struct FindBorrow {
-    found: Option<Span>,
+    found: Option<TokenStream>,
 }
 
 impl<'ast> Visit<'ast> for FindBorrow {
     fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
         if reference.lifetime.is_none() {
-            self.found.get_or_insert(reference.and_token.span);
+            self.found.get_or_insert_with(|| reference.to_token_stream());
         }
         syn::visit::visit_type_reference(self, reference);
     }
 
     fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
         if lifetime.ident != "static" {
-            self.found.get_or_insert(lifetime.apostrophe);
+            self.found.get_or_insert_with(|| lifetime.to_token_stream());
         }
     }
 

@@ -1,15 +1,13 @@
 //! An action: its specification, its glue to HTTP, its method on the handle.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
 use syn::{GenericArgument, PathArguments, ReturnType, Type};
 
 use super::call::{arg_name, call_name, result_type};
 use super::tokens::{between, duration, ends, located, option, without_self};
-use crate::block::{Action, PluginBlock};
+use crate::block::{Action, Function, PluginBlock};
 use crate::names;
-use crate::suggest;
-use crate::options::action::path_text;
 
 /// `ACTION_0`
 pub(crate) fn spec_name(at: usize) -> Ident {
@@ -23,9 +21,9 @@ pub(crate) fn http_name(at: usize) -> Ident {
 
 /// The specification as a constant.
 pub(crate) fn spec(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStream {
+    let p = found.krate.private();
     let krate = &found.krate;
-    let p = krate.private();
-    let (self_ty, constant) = (found.self_ty, spec_name(at));
+    let (this, constant) = (names::this_plugin(), spec_name(at));
     let cfgs = action.function.method.cfgs();
     let Action { function, path, is_internal, .. } = action;
     let name = function.name();
@@ -35,12 +33,12 @@ pub(crate) fn spec(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) -> T
     let (summary, description) = (&function.docs.summary, &function.docs.description);
     let callers = match &action.callers {
         None => quote!(#p::Callers::Any),
-        Some(callers) => quote!(#p::Callers::Only(&[#(<#callers as #krate::Plugin>::NAME),*])),
+        Some(callers) => quote!(#p::Callers::Only(&[#(<#p::proof::Named<#callers>>::NAME),*])),
     };
     quote! {
         #cfgs
         const #constant: #p::ActionSpec = #p::ActionSpec {
-            plugin: <#self_ty as #krate::Plugin>::NAME,
+            plugin: <#this as #krate::Plugin>::NAME,
             name: #name,
             verb: #p::Verb::#verb,
             path: #path,
@@ -58,16 +56,16 @@ pub(crate) fn spec(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) -> T
 pub(crate) fn http(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStream {
     let krate = &found.krate;
     let p = krate.private();
-    let self_ty = found.self_ty;
+    let this = names::this_plugin();
     let cfgs = action.function.method.cfgs();
     let (http, spec) = (http_name(at), spec_name(at));
     let (proofs, extraction) = extraction(action, found);
     let request = if action.function.call.args.is_empty() { quote!(_) } else { quote!(request) };
-    let respond = respond(action, at, &p);
+    let respond = respond(action, at, found);
     quote! {
         #cfgs
         fn #http(
-            mounted: ::std::sync::Arc<#p::Mounted<#self_ty>>,
+            mounted: ::std::sync::Arc<#p::Mounted<#this>>,
             request: #krate::axum::extract::Request,
         ) -> #p::BoxFuture<'static, #krate::axum::response::Response> {
             #proofs
@@ -110,23 +108,44 @@ fn extraction(action: &Action<'_>, found: &PluginBlock<'_>) -> (TokenStream, Tok
     let taken_last = take(&last_name, quote!(<#p::proof::Last<#last, _>>::extract(#request, mounted.state())));
     (
         quote! {
-            #(#p::proof::argument::<#heads>();)*
-            #p::proof::last_argument::<#last, _>();
+            #(<#heads as #p::proof::Argument>::PROOF;)*
+            <#last as #p::proof::LastArgument<_>>::PROOF;
         },
         quote!(#split #(#taken_heads)* #taken_last),
     )
 }
 
 /// An error about the result stands at the type that the method returns.
-fn respond(action: &Action<'_>, at: usize, p: &TokenStream) -> TokenStream {
+fn respond(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStream {
+    let p = found.krate.private();
     let args = (0..action.function.call.args.len()).map(arg_name);
     let call = call_name(at.to_string().as_str());
     let called = quote!(#call(mounted.plugin(), &context, #(#args),*).await);
-    let called = match &action.function.call.result {
+    reply(&action.function, called, &quote!(#p::Reply), &quote!(reply), found)
+}
+
+/// Hands a result to a function of a trait. A type that can be named is, so that the error about it is short.
+pub(crate) fn reply(
+    function: &Function<'_>,
+    called: TokenStream,
+    by_trait: &TokenStream,
+    by_function: &TokenStream,
+    found: &PluginBlock<'_>,
+) -> TokenStream {
+    if function.call.is_opaque {
+        let called = at_result(function, called);
+        return quote!(#by_trait::#by_function(#called));
+    }
+    let ty = result_type(function, found);
+    quote!(<#ty as #by_trait>::#by_function(#called))
+}
+
+/// An expression that stands where the method says what it returns.
+fn at_result(function: &Function<'_>, called: TokenStream) -> TokenStream {
+    match &function.call.result {
         ReturnType::Default => called,
         ReturnType::Type(_, ty) => between(ends(ty), called),
-    };
-    quote!(#p::respond(#called))
+    }
 }
 
 /// The method of the handle.
@@ -135,19 +154,18 @@ pub(crate) fn handle(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) ->
     let p = krate.private();
     let function = &action.function;
     let (cfgs, docs) = (function.method.cfgs(), function.method.docs());
-    let method = located(&function.method.sig.ident.to_string(), &function.method.sig.ident);
+    let method = located(&function.method.sig.ident);
     let names: Vec<&Ident> = function.call.args.iter().map(|arg| &arg.name).collect();
     let types = function.call.args.iter().map(|arg| without_self(&arg.ty, found.self_ty));
     let value = value_type(action, found);
-    let bound = action.callers.as_ref().map(|_| {
-        let callers = callers_name(action);
-        quote!(where C: #callers)
-    });
     let body = if function.is_right {
         let (call, spec) = (call_name(&at.to_string()), spec_name(at));
         let called = quote!(#call(mounted.plugin(), &context, #(#names),*).await);
         let outcome = match outcome(action) {
-            Outcome::Opaque => quote!(::core::result::Result::Ok(#p::respond(#called))),
+            Outcome::Opaque => {
+                let replied = reply(function, called, &quote!(#p::Reply), &quote!(reply), found);
+                quote!(::core::result::Result::Ok(#replied))
+            }
             Outcome::Result => quote!(#p::outcome(#called)),
             Outcome::Value => quote!(::core::result::Result::Ok(#called)),
         };
@@ -155,16 +173,31 @@ pub(crate) fn handle(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) ->
     } else {
         quote!(#(let _ = #names;)* ::core::unreachable!("the compiler has refused this action"))
     };
+    let returned = quote!(#krate::Result<#value>);
+    let signature = match &action.callers {
+        None => quote!(pub async fn #method(&self, #(#names: #types),*) -> #returned { #body }),
+        // The future of an `async fn` repeats an unmet bound wherever it is used, so one caller that is not allowed
+        // would be three errors. A boxed one does not.
+        Some(_) => {
+            let marker = marker_name(action);
+            quote! {
+                pub fn #method<'a>(&'a self, #(#names: #types),*) -> #p::BoxFuture<'a, #returned>
+                where
+                    C: #p::proof::MayCall<#marker>,
+                {
+                    ::std::boxed::Box::pin(async move { #body })
+                }
+            }
+        }
+    };
     quote! {
         #cfgs
         #(#docs)*
         #[doc = ""]
         #[doc = "# Errors"]
         #[doc = "What the action returns; also when this plugin may not call it, when it takes too long or panics, and while the app goes away."]
-        #[allow(clippy::too_many_arguments, private_interfaces, private_bounds)]
-        pub async fn #method(&self, #(#names: #types),*) -> #krate::Result<#value> #bound {
-            #body
-        }
+        #[allow(clippy::too_many_arguments)]
+        #signature
     }
 }
 
@@ -208,32 +241,30 @@ fn ok_type<'a>(action: &'a Action<'_>) -> Option<&'a Type> {
     })
 }
 
-fn callers_name(action: &Action<'_>) -> Ident {
-    names::generated(&format!("{}Caller", names::camel_case(&action.function.name())))
+/// The action as a type, for `MayCall`. It is called like the method, because a message shows it.
+fn marker_name(action: &Action<'_>) -> Ident {
+    located(&action.function.method.sig.ident)
 }
 
-/// The trait that the callers of an action implement. It is the action's own, so that its message can name the action.
+/// The callers of an action. A trait of the action's own could say more, but `#[diagnostic]` is out of reach of code
+/// under `#![no_implicit_prelude]`.
 pub(crate) fn callers(action: &Action<'_>, found: &PluginBlock<'_>) -> Option<TokenStream> {
     let callers = action.callers.as_ref()?;
     let cfgs = action.function.method.cfgs();
-    let name = callers_name(action);
-    let (plugin, action_name) = (found.ident, action.function.name());
-    let message = format!("plugin `{{Self}}` may not call action `{action_name}` of `{plugin}`");
-    let label = format!("`{{Self}}` is not among its `callers`");
-    let listed: Vec<String> = callers.iter().map(path_text).collect();
-    let note = match listed.as_slice() {
-        [] => format!("`{action_name}` has `callers = []`: no plugin may call it, only HTTP"),
-        listed => format!("`{action_name}` may be called by {}; add `{{Self}}` to its `callers`", suggest::listed(listed)),
-    };
-    let span = Span::mixed_site();
-    let attribute = quote_spanned! {span=>
-        #[diagnostic::on_unimplemented(message = #message, label = #label, note = #note)]
-    };
-    let impls = callers.iter().map(|caller| quote!(#cfgs impl #name for #caller {}));
+    let marker = marker_name(action);
+    let p = found.krate.private();
+    let impls = callers.iter().map(|caller| {
+        quote! {
+            #cfgs
+            impl #p::proof::MayCall<#marker> for #caller {}
+            #cfgs
+            const _: () = <#caller as #p::proof::IsPlugin>::PROOF;
+        }
+    });
     Some(quote! {
         #cfgs
-        #attribute
-        pub trait #name {}
+        #[allow(dead_code, missing_debug_implementations, non_camel_case_types)]
+        enum #marker {}
         #(#impls)*
     })
 }

@@ -48,13 +48,15 @@ pub(crate) fn expand(app: &App, around: &Surroundings) -> TokenStream {
             }
         }
 
+        #[allow(unused_qualifications)]
         const _: () = {
             #[allow(unused_imports)]
-            use #p::proof::NotOffered as _;
+            use #p::proof::{NoClaim as _, NotOffered as _};
 
             #schema
 
-            const CLAIMS: &[#p::proof::Claims] = &[#(#p::proof::Claims::of::<#plugins>()),*];
+            const CLAIMS: &[#p::proof::Claims] = &[#(<#p::proof::Claim<#plugins>>::CLAIMS),*];
+            #(const _: () = <#plugins as #p::proof::Mountable>::PROOF;)*
 
             const APP: #p::proof::App = #p::proof::App::new::<#schema_type>(
                 [
@@ -98,6 +100,7 @@ fn schema(p: &TokenStream, around: &Surroundings) -> (TokenStream, TokenStream) 
         return (TokenStream::new(), quote!(#p::schema::NoSchema));
     };
     let module = quote! {
+        #[allow(missing_debug_implementations)]
         mod schema {
             #[allow(unused_imports)]
             use ::core::option::Option::{None, Some};

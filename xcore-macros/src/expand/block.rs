@@ -3,9 +3,11 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::tokens::{between, ends};
 use super::{action, call, hook, job};
 use crate::block::{Action, Function, Job, PluginBlock};
 use crate::check::signature::Role;
+use crate::names;
 
 /// `impl PluginActions`, and what it is made of. Only that `impl` can collide when a plugin has two blocks.
 pub(crate) fn expand(found: &PluginBlock<'_>) -> TokenStream {
@@ -13,36 +15,48 @@ pub(crate) fn expand(found: &PluginBlock<'_>) -> TokenStream {
     let cfgs = found.block.cfgs();
     let parts = parts(found);
     let handles = handles(found);
-    let (self_ty, actions, jobs, hooks) = (found.self_ty, actions(found), jobs(found), hook::all(found));
+    let (this, actions, jobs, hooks) = (names::this_plugin(), actions(found), jobs(found), hook::all(found));
     let [action_specs, action_entries] = actions;
     let [job_specs, job_entries] = jobs;
     let proof = proof(found);
+    let (self_ty, context) = (found.self_ty, &found.context);
+    // Two blocks of one plugin collide here, and the error shows both by the name of the plugin.
+    let actions = between(
+        ends(self_ty),
+        quote! {
+            impl #p::PluginActions for #self_ty {
+                const ACTIONS: &'static [#p::ActionSpec] = &[#action_specs];
+                const JOBS: &'static [#p::JobSpec] = &[#job_specs];
+
+                fn actions() -> ::std::vec::Vec<#p::ActionEntry<#this>> {
+                    ::core::convert::From::from([#action_entries])
+                }
+
+                fn jobs() -> ::std::vec::Vec<#p::JobEntry<#this>> {
+                    ::core::convert::From::from([#job_entries])
+                }
+
+                fn hooks() -> #p::Hooks<#this> {
+                    #hooks
+                }
+            }
+        },
+    );
     quote! {
         #cfgs
+        #[allow(unused_qualifications)]
         const _: () = {
             #[allow(unused_imports)]
-            use #p::proof::{NoHead as _, NoLast as _};
+            use #p::proof::{NoHead as _, NoLast as _, NotNamed as _};
+
+            #[allow(dead_code)]
+            type #this = <#context as #p::PluginContext>::Plugin;
 
             #parts
             #handles
 
             #[automatically_derived]
-            impl #p::PluginActions for #self_ty {
-                const ACTIONS: &'static [#p::ActionSpec] = &[#action_specs];
-                const JOBS: &'static [#p::JobSpec] = &[#job_specs];
-
-                fn actions() -> ::std::vec::Vec<#p::ActionEntry<Self>> {
-                    ::std::vec::Vec::from([#action_entries])
-                }
-
-                fn jobs() -> ::std::vec::Vec<#p::JobEntry<Self>> {
-                    ::std::vec::Vec::from([#job_entries])
-                }
-
-                fn hooks() -> #p::Hooks<Self> {
-                    #hooks
-                }
-            }
+            #actions
 
             #proof
         };
@@ -81,12 +95,11 @@ fn parts(found: &PluginBlock<'_>) -> TokenStream {
 fn handles(found: &PluginBlock<'_>) -> TokenStream {
     let krate = &found.krate;
     let (handle, jobs) = (&found.handle, &found.jobs_type);
-    let actions = distinct(&found.actions, |action| &action.function)
-        .map(|(at, one)| action::handle(one, at, found));
+    let actions = distinct(&found.actions, |action| &action.function).map(|(at, one)| action::handle(one, at, found));
     let calls = distinct(&found.jobs, |job| &job.function).map(|(_, one)| job::handle(one, found));
     let on_handle = (!found.actions.is_empty()).then(|| {
         quote! {
-            #[allow(dead_code, unreachable_pub)]
+            #[allow(dead_code, private_bounds, private_interfaces, unreachable_pub)]
             impl<C: #krate::Plugin> #handle<C> { #(#actions)* }
         }
     });
@@ -100,10 +113,7 @@ fn handles(found: &PluginBlock<'_>) -> TokenStream {
 }
 
 /// The first of each name: two methods of one name are reported at the user's, not here too.
-fn distinct<'a, T>(
-    all: &'a [T],
-    function: impl Fn(&T) -> &Function<'_> + 'a,
-) -> impl Iterator<Item = (usize, &'a T)> {
+fn distinct<'a, T>(all: &'a [T], function: impl Fn(&T) -> &Function<'_> + 'a) -> impl Iterator<Item = (usize, &'a T)> {
     all.iter().enumerate().filter(move |(at, one)| {
         let this = function(one);
         !all[..*at].iter().any(|earlier| {
@@ -143,11 +153,13 @@ fn jobs(found: &PluginBlock<'_>) -> [TokenStream; 2] {
 /// Routes under a `#[cfg]` can be compared only when it is known which are compiled in.
 fn proof(found: &PluginBlock<'_>) -> Option<TokenStream> {
     let p = found.krate.private();
-    let self_ty = found.self_ty;
+    let this = names::this_plugin();
     let is_conditional = found.actions.iter().any(|action| !action.function.method.cfgs().is_empty());
     is_conditional.then(|| {
+        let call = quote!(#p::proof::routes_are_distinct_within(<#this as #p::PluginActions>::ACTIONS));
+        let call = between(ends(found.self_ty), call);
         quote! {
-            const _: () = #p::proof::routes_are_distinct_within(<#self_ty as #p::PluginActions>::ACTIONS);
+            const _: () = #call;
         }
     })
 }

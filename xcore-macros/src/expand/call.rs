@@ -16,24 +16,24 @@ use crate::names;
 pub(crate) fn expand(function: &Function<'_>, role: Role, at: &str, found: &PluginBlock<'_>) -> TokenStream {
     let krate = &found.krate;
     let p = krate.private();
-    let self_ty = found.self_ty;
+    let this = names::this_plugin();
     let cfgs = function.method.cfgs();
     let name = call_name(at);
     let method = &function.method.sig.ident;
     let args: Vec<Ident> = (0..function.call.args.len()).map(arg_name).collect();
-    let types = function.call.args.iter().map(|arg| without_self(&arg.ty, self_ty));
+    let types = function.call.args.iter().map(|arg| without_self(&arg.ty, found.self_ty));
     let result = result_type(function, found);
     let (context, passed) = match (&function.call.context, role) {
         (Some(ty), Role::AppHook) => {
-            let ty = without_self(ty, self_ty);
+            let ty = without_self(ty, found.self_ty);
             (quote!(context: &'a #ty,), quote!(context,))
         }
         (None, Role::AppHook) => (TokenStream::new(), TokenStream::new()),
         (ty, _) => {
-            let ty = without_self(ty, self_ty);
+            let ty = without_self(ty, found.self_ty);
             (
-                quote!(context: &'a <#self_ty as #krate::Plugin>::Context,),
-                quote!(#p::proof::context::<#self_ty, #ty>(context),),
+                quote!(context: &'a <#this as #krate::Plugin>::Context,),
+                quote!(<#ty as #p::proof::ContextOf<#this>>::of(context),),
             )
         }
     };
@@ -43,8 +43,9 @@ pub(crate) fn expand(function: &Function<'_>, role: Role, at: &str, found: &Plug
     };
     quote! {
         #cfgs
-        fn #name<'a>(plugin: &'a #self_ty, #context #(#args: #types),*) -> #future {
-            <#self_ty>::#method(plugin, #passed #(#args),*)
+        #[allow(clippy::too_many_arguments)]
+        fn #name<'a>(plugin: &'a #this, #context #(#args: #types),*) -> #future {
+            <#this>::#method(plugin, #passed #(#args),*)
         }
     }
 }

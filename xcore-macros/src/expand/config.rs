@@ -1,9 +1,9 @@
 //! `impl PluginConfig`, and the proofs at the types of the fields.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::tokens::{between, ends, option, without_self};
+use super::tokens::{between, ends, option};
 use crate::config::{Config, ConfigField, Given};
 use crate::names;
 
@@ -12,7 +12,7 @@ pub(crate) fn expand(config: &Config) -> TokenStream {
     let Config { krate, ident, fields, reported, schema_file } = config;
     let p = krate.private();
     let specs = fields.iter().map(|field| spec(field, &p));
-    let proofs = fields.iter().enumerate().map(|(at, field)| proof(config, field, at, &p));
+    let proofs = fields.iter().enumerate().map(|(at, field)| proof(field, at, &p));
     let watch = schema_file.as_ref().map(|json| {
         quote! {
             const _: &[u8] = ::core::include_bytes!(#json);
@@ -24,9 +24,11 @@ pub(crate) fn expand(config: &Config) -> TokenStream {
             #[allow(unused_imports)]
             use #p::proof::Unprobed as _;
 
+            const FIELDS: &[#p::FieldSpec] = &[#(#specs),*];
+
             #[automatically_derived]
             impl #krate::PluginConfig for #ident {
-                const FIELDS: &'static [#p::FieldSpec] = &[#(#specs),*];
+                const FIELDS: &'static [#p::FieldSpec] = FIELDS;
                 const REPORTED: &'static [&'static str] = &[#(#reported),*];
             }
 
@@ -63,45 +65,19 @@ fn spec(field: &ConfigField, p: &TokenStream) -> TokenStream {
 }
 
 /// The proof of a field, at its type.
-fn proof(config: &Config, field: &ConfigField, at: usize, p: &TokenStream) -> TokenStream {
-    let ident = &config.ident;
+fn proof(field: &ConfigField, at: usize, p: &TokenStream) -> TokenStream {
     match &field.given {
         Given::Unknown => TokenStream::new(),
         Given::Value { place, kind, integer } => {
             let (kind, integer) = (names::generated(kind), option(integer.as_ref()));
-            let spec = quote!(&<#ident as #p::PluginConfig>::FIELDS[#at]);
-            let call = quote!(#p::proof::field_fits(#place, #spec, #p::schema::Kind::#kind, #integer));
+            let call = quote!(#p::proof::field_fits(#place, &FIELDS[#at], #p::schema::Kind::#kind, #integer));
             let call = between(ends(&field.ty), call);
             quote!(const _: () = #call;)
         }
-        Given::Missing { message } => missing(config, field, message),
+        Given::Missing { message } => {
+            let call = quote!(#p::proof::field_is_optional(#message, &FIELDS[#at]));
+            let call = between(ends(&field.ty), call);
+            quote!(const _: () = #call;)
+        }
     }
-}
-
-/// Only `Option` can do without a key, under whatever alias: a trait tells. It is the field's own, so that its message
-/// can name the field.
-fn missing(config: &Config, field: &ConfigField, message: &str) -> TokenStream {
-    let name = Ident::new(&format!("{}IsOptional", names::camel_case(&identifier(&field.name))), Span::mixed_site());
-    let self_ty: syn::Type = syn::Type::Verbatim({
-        let ident = &config.ident;
-        quote!(#ident)
-    });
-    let ty = without_self(&field.ty, &self_ty);
-    let message = message.replace('{', "{{").replace('}', "}}");
-    let label = format!("`{}` is required", field.name);
-    let note = "set it in the file, give the field `#[serde(default)]`, or make its type an `Option`";
-    quote! {
-        const _: () = {
-            #[diagnostic::on_unimplemented(message = #message, label = #label, note = #note)]
-            trait #name {}
-            impl<T> #name for ::core::option::Option<T> {}
-            const fn check<T: #name>() {}
-            check::<#ty>();
-        };
-    }
-}
-
-/// A key as part of an identifier.
-fn identifier(key: &str) -> String {
-    key.chars().map(|letter| if letter.is_alphanumeric() { letter } else { '_' }).collect()
 }

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::tokens::located;
+use super::tokens::{located, respan};
 use crate::check::services::Service;
 use crate::plugin::Plugin;
 
@@ -16,7 +16,8 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
     let (fields, values) = fields(plugin);
     let doc = format!("What a call to [`{ident}`] gets: its tenant, and what belongs to that tenant.");
     let name = context.to_string();
-    let requires = quote!(#ident: #p::Requires<P>);
+    // At the name of the struct, where `requires(..)` has to be written.
+    let requires = respan(ident.span(), quote!(#ident: #p::proof::Requires<P>));
     quote! {
         #cfgs
         #[doc = #doc]
@@ -51,7 +52,7 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
             type Plugin = #ident;
 
             fn new(mounted: &::std::sync::Arc<#p::Mounted<#ident>>, tenant: #krate::Tenant) -> Self {
-                Self { #values __mounted: ::std::sync::Arc::clone(mounted), tenant }
+                Self { #values __mounted: ::core::clone::Clone::clone(mounted), tenant }
             }
         }
 
@@ -119,7 +120,7 @@ fn fields(plugin: &Plugin<'_>) -> (TokenStream, TokenStream) {
             ),
             Service::Central => ("What belongs to no tenant.", quote!(#krate::Central), quote!(mounted.central())),
         };
-        let field = located(declared.service.name(), &declared.ident);
+        let field = located(&declared.ident);
         fields.extend(quote! { #[doc = #doc] pub #field: #ty, });
         values.extend(quote!(#field: #value,));
     }

@@ -3,11 +3,11 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
+use super::action::reply;
 use super::call::call_name;
-use super::tokens::{between, duration, ends, located, option};
+use super::tokens::{duration, located, option};
 use crate::block::{Function, Job, PluginBlock};
 use crate::names;
-use syn::ReturnType;
 
 /// `JOB_0`
 pub(crate) fn spec_name(at: usize) -> Ident {
@@ -23,7 +23,7 @@ pub(crate) fn run_name(at: usize) -> Ident {
 pub(crate) fn spec(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStream {
     let krate = &found.krate;
     let p = krate.private();
-    let (self_ty, constant) = (found.self_ty, spec_name(at));
+    let (this, constant) = (names::this_plugin(), spec_name(at));
     let cfgs = job.function.method.cfgs();
     let name = job.function.name();
     let trigger = option(match (&job.cron, job.every) {
@@ -41,7 +41,7 @@ pub(crate) fn spec(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenSt
     quote! {
         #cfgs
         const #constant: #p::JobSpec = #p::JobSpec {
-            plugin: <#self_ty as #krate::Plugin>::NAME,
+            plugin: <#this as #krate::Plugin>::NAME,
             name: #name,
             trigger: #trigger,
             timezone: #timezone,
@@ -56,15 +56,15 @@ pub(crate) fn spec(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenSt
 pub(crate) fn run(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStream {
     let krate = &found.krate;
     let p = krate.private();
-    let self_ty = found.self_ty;
+    let this = names::this_plugin();
     let cfgs = job.function.method.cfgs();
     let run = run_name(at);
-    let done = done(&job.function, &format!("job_{at}"), &quote!(&context), &p);
+    let done = done(&job.function, &format!("job_{at}"), &quote!(&context), found);
     quote! {
         #cfgs
         fn #run(
-            mounted: ::std::sync::Arc<#p::Mounted<#self_ty>>,
-            context: <#self_ty as #krate::Plugin>::Context,
+            mounted: ::std::sync::Arc<#p::Mounted<#this>>,
+            context: <#this as #krate::Plugin>::Context,
         ) -> #p::BoxFuture<'static, ::core::result::Result<(), #krate::Error>> {
             ::std::boxed::Box::pin(async move { #done })
         }
@@ -72,23 +72,20 @@ pub(crate) fn run(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStr
 }
 
 /// Calls a method that returns nothing or a `Result` of nothing; an error about that stands at the type it returns.
-pub(crate) fn done(function: &Function<'_>, at: &str, context: &TokenStream, p: &TokenStream) -> TokenStream {
+pub(crate) fn done(function: &Function<'_>, at: &str, context: &TokenStream, found: &PluginBlock<'_>) -> TokenStream {
     let call = call_name(at);
     let called = quote!(#call(mounted.plugin(), #context).await);
-    let called = match &function.call.result {
-        ReturnType::Default => called,
-        ReturnType::Type(_, ty) => between(ends(ty), called),
-    };
-    quote!(#p::done(#called))
+    let p = found.krate.private();
+    reply(function, called, &quote!(#p::Done), &quote!(done), found)
 }
 
 /// The job as something to schedule.
 pub(crate) fn handle(job: &Job<'_>, found: &PluginBlock<'_>) -> TokenStream {
     let krate = &found.krate;
     let p = krate.private();
-    let (self_ty, name) = (found.self_ty, job.function.name());
+    let (this, name) = (names::this_plugin(), job.function.name());
     let (cfgs, docs) = (job.function.method.cfgs(), job.function.method.docs());
-    let method = located(&job.function.method.sig.ident.to_string(), &job.function.method.sig.ident);
+    let method = located(&job.function.method.sig.ident);
     let doc = format!("Job `{name}` of [`{}`], for `ctx.scheduler`.", found.ident);
     let docs = if docs.is_empty() { quote!(#[doc = #doc]) } else { quote!(#(#docs)*) };
     quote! {
@@ -96,7 +93,7 @@ pub(crate) fn handle(job: &Job<'_>, found: &PluginBlock<'_>) -> TokenStream {
         #docs
         #[must_use]
         pub fn #method() -> #p::JobCall {
-            #p::JobCall::new(<#self_ty as #krate::Plugin>::NAME, #name)
+            #p::JobCall::new(<#this as #krate::Plugin>::NAME, #name)
         }
     }
 }

@@ -14,14 +14,17 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
     let p = krate.private();
     let ident = &data.ident;
     let (context, handle) = (plugin.sibling("Context"), plugin.sibling("Handle"));
-    let proved = || plugin.services.iter().filter(|one| one.to_prove).map(|one| names::generated(one.service.variant()));
+    let proved =
+        || plugin.services.iter().filter(|one| one.to_prove).map(|one| names::generated(one.service.variant()));
     let (services, markers) = (proved(), proved());
-    let requirements = requires.iter().map(|one| requirement(one, &p, krate));
+    let requirements = requires.iter().map(|one| requirement(one, &p));
     let requires_impls = requires.iter().map(|Required { plugin: required, .. }| {
         quote! {
             #cfgs
             #[automatically_derived]
-            impl #p::Requires<#required> for #ident {}
+            impl #p::proof::Requires<#required> for #ident {}
+            #cfgs
+            const _: () = <#required as #p::proof::IsPlugin>::PROOF;
         }
     });
     let config = match &plugin.config {
@@ -39,7 +42,11 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
             const VERSION: &'static str = #version;
             const PATH: &'static str = #path;
             const SERVICES: &'static [#p::ServiceName] = &[#(#p::ServiceName::#services),*];
-            const REQUIRES: &'static [#p::Requirement] = &[#(#requirements),*];
+            const REQUIRES: &'static [#p::Requirement] = {
+                #[allow(unused_imports)]
+                use #p::proof::NotNamed as _;
+                &[#(#requirements),*]
+            };
             type Context = #context;
             type Config = #config;
             type Services = (#(#p::services::#markers,)*);
@@ -66,13 +73,13 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
     }
 }
 
-fn requirement(required: &Required, p: &TokenStream, krate: &names::Krate) -> TokenStream {
+fn requirement(required: &Required, p: &TokenStream) -> TokenStream {
     let Required { plugin, wanted } = required;
     let wanted = option(wanted.as_ref());
     quote! {
         #p::Requirement {
-            name: <#plugin as #krate::Plugin>::NAME,
-            version: <#plugin as #krate::Plugin>::VERSION,
+            name: <#p::proof::Named<#plugin>>::NAME,
+            version: <#p::proof::Named<#plugin>>::VERSION,
             wanted: #wanted,
         }
     }
@@ -89,7 +96,7 @@ fn create(plugin: &Plugin<'_>, p: &TokenStream) -> TokenStream {
     }
     let (span, _) = ends(ident);
     let this = Ident::new(&ident.to_string(), span);
-    quote_spanned!(span=> #p::proof::create::<#this>())
+    quote_spanned!(span=> <#this as #p::proof::Create>::create())
 }
 
 fn migrations(migrations: Option<&Migrations>, plugin: &Plugin<'_>) -> TokenStream {

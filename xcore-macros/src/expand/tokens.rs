@@ -78,7 +78,9 @@ pub(crate) fn duration(duration: Duration) -> TokenStream {
     quote!(::core::time::Duration::from_millis(#millis))
 }
 
-/// A name that lints take for generated, and errors show at `ident`.
-pub(crate) fn located(name: &str, ident: &Ident) -> Ident {
-    Ident::new(name, Span::mixed_site().located_at(ident.span()))
+/// The same name, which lints take for generated and errors show at the user's.
+pub(crate) fn located(ident: &Ident) -> Ident {
+    let mut located = ident.clone();
+    located.set_span(Span::mixed_site().located_at(ident.span()));
+    located
 }

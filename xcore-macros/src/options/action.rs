@@ -10,10 +10,9 @@ use crate::sink::Sink;
 use crate::suggest;
 
 const ACTION: Grammar = Grammar {
-    attribute: "#[action]",
-    options: &[
-        "get", "post", "put", "patch", "delete", "head", "options", "status", "timeout", "callers", "internal",
-    ],
+    attribute: "`#[action]`",
+    noun: "option",
+    options: &["get", "post", "put", "patch", "delete", "head", "options", "status", "timeout", "callers", "internal"],
     synonyms: &[
         ("GET", "get"),
         ("POST", "post"),
@@ -101,10 +100,9 @@ fn status(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitInt> {
 /// ui: action/fail/caller_twice
 fn callers(key: &Ident, input: ParseStream<'_>, sink: &mut Sink) -> syn::Result<Vec<Path>> {
     let (tokens, _) = list(key, input, "Billing, catalog::Catalog", Delimiter::Bracket)?;
-    let parsed = (|input: ParseStream<'_>| {
-        Punctuated::<Path, Token![,]>::parse_terminated_with(input, Path::parse_mod_style)
-    })
-    .parse2(tokens);
+    let parsed =
+        (|input: ParseStream<'_>| Punctuated::<Path, Token![,]>::parse_terminated_with(input, Path::parse_mod_style))
+            .parse2(tokens);
     let mut callers: Vec<Path> = Vec::new();
     for caller in sink.attempt(parsed).into_iter().flatten() {
         let text = path_text(&caller);

@@ -6,7 +6,8 @@ use super::{Grammar, krate, text};
 use crate::sink::Sink;
 
 const CONFIG: Grammar = Grammar {
-    attribute: "#[config]",
+    attribute: "`#[config]`",
+    noun: "option",
     options: &["plugin", "crate"],
     synonyms: &[("name", "plugin"), ("xcore", "crate")],
 };

@@ -8,7 +8,8 @@ use super::{Grammar, text};
 use crate::sink::Sink;
 
 const JOB: Grammar = Grammar {
-    attribute: "#[job]",
+    attribute: "`#[job]`",
+    noun: "option",
     options: &["cron", "every", "timezone", "overlap", "timeout"],
     synonyms: &[
         ("schedule", "cron"),

@@ -20,6 +20,8 @@ use crate::suggest;
 pub(crate) struct Grammar {
     /// As the user writes it: `#[action]`.
     pub(crate) attribute: &'static str,
+    /// What an option is called.
+    pub(crate) noun: &'static str,
     /// All options.
     pub(crate) options: &'static [&'static str],
     /// Words that people try, and the option they mean.
@@ -59,7 +61,7 @@ impl Grammar {
         option: &mut impl FnMut(&Ident, ParseStream<'_>, &mut Sink) -> syn::Result<()>,
     ) -> syn::Result<()> {
         if !input.peek(Ident::peek_any) {
-            let message = format!("expected an option of {}: {}", self.attribute, suggest::listed(self.options));
+            let message = format!("expected an {} of {}: {}", self.noun, self.attribute, suggest::listed(self.options));
             return Err(syn::Error::new(input.span(), message));
         }
         let key = input.call(Ident::parse_any)?;
@@ -83,7 +85,7 @@ impl Grammar {
             Some((_, meant)) => format!("help: did you mean `{meant}`?"),
             None => suggest::help(&text, self.options),
         };
-        Err(syn::Error::new(key.span(), format!("{} has no option `{text}`\n{help}", self.attribute)))
+        Err(syn::Error::new(key.span(), format!("{} has no {} `{text}`\n{help}", self.attribute, self.noun)))
     }
 }
 

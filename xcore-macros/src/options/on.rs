@@ -6,7 +6,8 @@ use super::Grammar;
 use crate::sink::Sink;
 
 const ON: Grammar = Grammar {
-    attribute: "#[on]",
+    attribute: "`#[on]`",
+    noun: "event",
     options: &["start", "stop", "tenant_created", "tenant_deleted"],
     synonyms: &[
         ("startup", "start"),

@@ -9,7 +9,8 @@ use super::{Grammar, equals, krate, list, text};
 use crate::sink::Sink;
 
 const STRUCT: Grammar = Grammar {
-    attribute: "#[plugin]",
+    attribute: "`#[plugin]`",
+    noun: "option",
     options: &["services", "config", "migrations", "shared_migrations", "requires", "name", "version", "path", "crate"],
     synonyms: &[
         ("service", "services"),
@@ -24,7 +25,8 @@ const STRUCT: Grammar = Grammar {
     ],
 };
 
-const BLOCK: Grammar = Grammar { attribute: "#[plugin] on an impl block", options: &["crate"], synonyms: &[] };
+const BLOCK: Grammar =
+    Grammar { attribute: "`#[plugin]` on an impl block", noun: "option", options: &["crate"], synonyms: &[] };
 
 /// The options on the struct.
 #[derive(Default)]

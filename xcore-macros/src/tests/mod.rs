@@ -1,1 +1,5 @@
-//! Snapshots and messages.
+//! Whole expansions: readable snapshots, agreement with the crates that run what was checked, and no panic on any input.
+
+mod agreement;
+mod robustness;
+mod snapshots;

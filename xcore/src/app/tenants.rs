@@ -294,6 +294,11 @@ impl Tenants {
             let failed = |step| move |source| TenantError::Data { id: *id, step, source };
             database.provision(id).await.map_err(failed("made"))?;
         }
+        if let Some(cache) = &self.runtime.cache {
+            // An entry that slipped in while an earlier tenant of this name was deleted.
+            let failed = |source| TenantError::Cache { id: *id, source };
+            cache.forget_tenant(id).await.map_err(failed)?;
+        }
         self.migrate(id).await?;
         // Not in the directory as active yet; the hooks are the first that work in it.
         self.hook(TenantHook::Created, "tenant_created", id).await?;
@@ -325,6 +330,8 @@ impl Tenants {
             // A tenant whose hook cannot succeed must still be deletable.
             warn!(tenant = %id, %error, "deleting the tenant all the same");
         }
+        // From here on, contexts that are still held somewhere can do nothing more.
+        self.runtime.admission.directory.end(id);
         if let Some(cache) = &self.runtime.cache {
             let failed = |source| TenantError::Cache { id: *id, source };
             cache.forget_tenant(id).await.map_err(failed)?;
@@ -344,7 +351,7 @@ impl Tenants {
     async fn hook(&self, hook: TenantHook, name: &'static str, id: &TenantId) -> Result<(), TenantError> {
         for plugin in &self.plugins {
             plugin
-                .tenant_hook(hook, Tenant::admit(*id))
+                .tenant_hook(hook, self.runtime.admission.directory.living(id))
                 .await
                 .map_err(|error| TenantError::Hook { id: *id, plugin: plugin.name(), hook: name, error })?;
         }

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use super::space::MAX_KEY;
+use crate::tenancy::TenantId;
 
 /// Why the cache did not do what it was asked.
 ///
@@ -13,6 +14,12 @@ pub enum CacheError {
     /// The key has no characters.
     #[error("a cache key cannot be empty; name what is cached, such as `last_order`")]
     EmptyKey,
+    /// The tenant was deleted while a handle of it was still held.
+    #[error("tenant `{tenant}` was deleted, so it has no cache")]
+    TenantDeleted {
+        /// The tenant.
+        tenant: TenantId,
+    },
     /// The key or pattern is longer than [`MAX_KEY`] bytes.
     #[error(
         "a cache key or pattern has at most {MAX_KEY} bytes, this one has {len}; hash the long part of it"

@@ -134,7 +134,7 @@ macro_rules! operations {
             /// # Errors
             /// When the pattern is longer than a key may be or the cache is unavailable.
             pub async fn keys(&self, pattern: &str) -> Result<Vec<String>, CacheError> {
-                self.0.backend.keys(self.0.space.prefix(), &Pattern::parse(pattern)?).await
+                self.0.backend.keys(self.0.space.living_prefix()?, &Pattern::parse(pattern)?).await
             }
 
             /// Removes the keys that match and says how many there were. `clear("*")` removes all of
@@ -145,7 +145,7 @@ macro_rules! operations {
             /// # Errors
             /// As `keys`.
             pub async fn clear(&self, pattern: &str) -> Result<u64, CacheError> {
-                self.0.backend.clear(self.0.space.prefix(), &Pattern::parse(pattern)?).await
+                self.0.backend.clear(self.0.space.living_prefix()?, &Pattern::parse(pattern)?).await
             }
         }
 

@@ -33,6 +33,16 @@ impl Space {
         }
     }
 
+    /// [`Space::prefix`], for a tenant that was not deleted since the handle was made. Another tenant may have its name by now.
+    pub(crate) fn living_prefix(&self) -> Result<&str, CacheError> {
+        match self {
+            Self::Tenant(tenant) if tenant.has_ended() => {
+                Err(CacheError::TenantDeleted { tenant: *tenant.id() })
+            }
+            _ => Ok(self.prefix()),
+        }
+    }
+
     /// Checks a key that a caller named and places it in this space.
     pub(crate) fn key<'a>(&'a self, name: &'a str) -> Result<Key<'a>, CacheError> {
         if name.is_empty() {
@@ -41,7 +51,7 @@ impl Space {
         if name.len() > MAX_KEY {
             return Err(CacheError::KeyTooLong { len: name.len() });
         }
-        Ok(Key { space: self.prefix(), name })
+        Ok(Key { space: self.living_prefix()?, name })
     }
 }
 

@@ -98,7 +98,7 @@ impl TenantScheduler {
         let declared = self.core.declared(&call)?;
         let engine = &self.core.engine;
         let entry = JobEntry {
-            key: self.key(id),
+            key: self.key(id)?,
             call,
             schedule: schedule.clone(),
             overlap: declared.overlap,
@@ -117,7 +117,7 @@ impl TenantScheduler {
     /// # Errors
     /// When `#[job]` declares the job or the store is unavailable.
     pub async fn remove(&self, id: &str) -> Result<bool, SchedulerError> {
-        let key = self.key(id);
+        let key = self.key(id)?;
         let engine = &self.core.engine;
         match engine.backend.get(&key).await? {
             None => return Ok(false),
@@ -177,7 +177,7 @@ impl TenantScheduler {
     /// # Errors
     /// When the store is unavailable.
     pub async fn list(&self) -> Result<Vec<JobInfo>, SchedulerError> {
-        let entries = self.core.engine.backend.list(self.owner()).await?;
+        let entries = self.core.engine.backend.list(self.owner()?).await?;
         Ok(entries.into_iter().map(|entry| self.info(entry)).collect())
     }
 
@@ -190,21 +190,26 @@ impl TenantScheduler {
     }
 
     async fn entry(&self, id: &str) -> Result<Option<JobEntry>, SchedulerError> {
-        self.core.engine.backend.get(&self.key(id)).await
+        self.core.engine.backend.get(&self.key(id)?).await
     }
 
     async fn set_paused(&self, id: &str, paused: bool) -> Result<JobEntry, SchedulerError> {
         let engine = &self.core.engine;
-        let entry = engine.backend.set_paused(&self.key(id), paused, engine.clock.now()).await?;
+        let entry = engine.backend.set_paused(&self.key(id)?, paused, engine.clock.now()).await?;
         entry.ok_or_else(|| SchedulerError::NoSuchJob { id: id.to_owned() })
     }
 
-    fn owner(&self) -> Owner {
-        self.tenant.as_ref().map_or(Owner::Shared, |tenant| Owner::Tenant(*tenant.id()))
+    /// Whose jobs these are. Another tenant may have the name of one that was deleted.
+    fn owner(&self) -> Result<Owner, SchedulerError> {
+        match &self.tenant {
+            None => Ok(Owner::Shared),
+            Some(tenant) if tenant.has_ended() => Err(SchedulerError::TenantDeleted { tenant: *tenant.id() }),
+            Some(tenant) => Ok(Owner::Tenant(*tenant.id())),
+        }
     }
 
-    fn key(&self, id: &str) -> JobKey {
-        JobKey { owner: self.owner(), id: id.into() }
+    fn key(&self, id: &str) -> Result<JobKey, SchedulerError> {
+        Ok(JobKey { owner: self.owner()?, id: id.into() })
     }
 
     fn info(&self, entry: JobEntry) -> JobInfo {

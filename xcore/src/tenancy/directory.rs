@@ -23,6 +23,8 @@ const FLIGHTS: usize = 64;
 pub struct Directory {
     store: Arc<dyn DirectoryStore>,
     known: papaya::HashMap<TenantId, Known>,
+    /// One [`Tenant`] per tenant that this process has admitted and not seen deleted.
+    living: papaya::HashMap<TenantId, Tenant>,
     /// Tenants that this process cannot serve now, whatever the store says.
     held: papaya::HashSet<TenantId>,
     flights: Box<[tokio::sync::Mutex<()>]>,
@@ -42,6 +44,7 @@ impl Directory {
         Self {
             store,
             known: papaya::HashMap::new(),
+            living: papaya::HashMap::new(),
             held: papaya::HashSet::new(),
             flights: (0..FLIGHTS).map(|_| tokio::sync::Mutex::new(())).collect(),
             hasher: RandomState::new(),
@@ -88,7 +91,15 @@ impl Directory {
         let revision = self.revision.load(Ordering::Acquire);
         let record =
             self.store.find(id).await.map_err(|source| TenancyError::Unavailable { id: *id, source })?;
-        let tenant = record.filter(|record| record.state == State::Active).map(|record| Tenant::admit(record.id));
+        let tenant = match record.map(|record| record.state) {
+            Some(State::Active) => Some(self.living(id)),
+            Some(State::Provisioning | State::Deleting) => None,
+            // Deleted, also when another process did it.
+            None => {
+                self.end(id);
+                None
+            }
+        };
         let ttl = if tenant.is_some() { self.ttl } else { self.ttl.min(UNKNOWN_TTL) };
         let known = self.known.pin();
         if known.len() >= CAPACITY {
@@ -99,6 +110,19 @@ impl Directory {
             known.remove(id);
         }
         tenant.ok_or(TenancyError::Unknown)
+    }
+
+    /// The tenant in its present life, whatever its state. For its creation and deletion; requests are
+    /// [admitted](Directory::admit).
+    pub(crate) fn living(&self, id: &TenantId) -> Tenant {
+        self.living.pin().get_or_insert_with(*id, || Tenant::admit(*id)).clone()
+    }
+
+    /// Ends the present life of a tenant: whoever still holds it can do nothing more with it.
+    pub(crate) fn end(&self, id: &TenantId) {
+        if let Some(tenant) = self.living.pin().remove(id) {
+            tenant.end();
+        }
     }
 
     /// Forgets what memory holds of a tenant. For the process that changes it.

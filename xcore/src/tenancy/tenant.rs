@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::TenantId;
 
@@ -9,17 +10,32 @@ use super::TenantId;
 ///
 /// Only the framework makes one, so holding a `Tenant` is proof. Contexts and service handles hold a
 /// `Tenant`, never a bare [`TenantId`]. Cloning is one reference count.
+///
+/// It stands for one life of the tenant. When the tenant is deleted, every `Tenant` of that life ends with it: a context
+/// that is still held somewhere fails from then on, also when another tenant of the same name has been created since.
 #[derive(Clone)]
 pub struct Tenant(Arc<Admitted>);
 
 struct Admitted {
     id: TenantId,
+    has_ended: AtomicBool,
 }
 
 impl Tenant {
-    /// Records an admission. The callers are the directory and the start-up of the app.
+    /// Records an admission. The only caller is the directory, which makes one per life.
     pub(crate) fn admit(id: TenantId) -> Self {
-        Self(Arc::new(Admitted { id }))
+        Self(Arc::new(Admitted { id, has_ended: AtomicBool::new(false) }))
+    }
+
+    /// Ends this life: the tenant is being deleted.
+    pub(crate) fn end(&self) {
+        self.0.has_ended.store(true, Ordering::Release);
+    }
+
+    /// Whether the tenant was deleted. Every service asks before it touches data.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.0.has_ended.load(Ordering::Acquire)
     }
 
     /// The name of the tenant.

@@ -31,7 +31,11 @@ impl Catalog {
     ///
     /// Not over HTTP: `shop call catalog add '{"sku": "mug", "name": "Mug", "price": 900}'`.
     #[action(internal)]
-    async fn add(&self, ctx: &CatalogContext, Json(new): Json<product::Model>) -> Result<Json<product::Model>> {
+    async fn add(
+        &self,
+        ctx: &CatalogContext,
+        Json(new): Json<product::Model>,
+    ) -> Result<Json<product::Model>> {
         Ok(Json(new.into_active_model().insert(&ctx.central.db).await?))
     }
 }

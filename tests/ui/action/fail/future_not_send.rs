@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 use xcore::prelude::*;
 
 #[xcore::plugin]
@@ -7,7 +9,7 @@ struct Orders;
 impl Orders {
     #[action]
     async fn place(&self, ctx: &OrdersContext) {
-        let count = Rc::new(1);
+        let count = std::rc::Rc::new(1);
         pause().await;
         drop(count);
     }

@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 use xcore::prelude::*;
 
 #[xcore::plugin]
@@ -8,7 +10,7 @@ impl Orders {
     #[action(get = "/{id}")]
     async fn get(&self, ctx: &OrdersContext, Path(id): Path<i32>) {}
 
-    #[cfg(not(missing))]
+    #[cfg(not(test))]
     #[action(get = "/{name}")]
     async fn named(&self, ctx: &OrdersContext, Path(name): Path<String>) {}
 }

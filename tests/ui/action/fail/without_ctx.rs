@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 use xcore::prelude::*;
 
 #[xcore::plugin]

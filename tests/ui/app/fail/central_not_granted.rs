@@ -1,4 +1,6 @@
 //@ yaml: desk
+#![allow(unused)]
+
 use xcore_tests::plugins::desk::Desk;
 use xcore_tests::plugins::notes::Notes;
 

@@ -1,4 +1,6 @@
 //@ yaml: thin
+#![allow(unused)]
+
 use xcore::prelude::*;
 
 #[derive(Deserialize, xcore::PluginConfig)]

@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 struct Orders;
 
 xcore::app! { Orders }

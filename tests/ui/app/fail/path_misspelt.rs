@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 mod orders {
     #[xcore::plugin]
     pub struct Orders;

@@ -1,4 +1,6 @@
 //@ yaml: echo
+#![allow(unused)]
+
 use xcore_tests::plugins::echo::Echo;
 
 #[xcore::plugin]

@@ -1,4 +1,6 @@
 //@ yaml: echo
+#![allow(unused)]
+
 #[xcore::plugin]
 struct Ecko;
 

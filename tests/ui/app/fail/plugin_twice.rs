@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 #[xcore::plugin]
 struct Orders;
 

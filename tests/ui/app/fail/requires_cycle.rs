@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 #[xcore::plugin(requires(Catalog))]
 struct Billing;
 

@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 #[xcore::plugin(version = "2.0.1")]
 struct Billing;
 

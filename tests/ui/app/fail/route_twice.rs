@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 mod orders {
     use xcore::prelude::*;
 

@@ -1,4 +1,6 @@
 //@ yaml: thin
+#![allow(unused)]
+
 use xcore_tests::plugins::notes::Notes;
 
 xcore::app! { Notes }

@@ -1,4 +1,6 @@
 //@ yaml: echo
+#![allow(unused)]
+
 xcore::app! {}
 
 fn main() {}

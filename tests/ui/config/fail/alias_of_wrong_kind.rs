@@ -1,4 +1,6 @@
 //@ yaml: shop
+#![allow(unused)]
+
 use xcore::prelude::*;
 
 type Lines = Vec<u32>;

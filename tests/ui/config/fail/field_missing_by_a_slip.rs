@@ -1,4 +1,6 @@
 //@ yaml: shop
+#![allow(unused)]
+
 use xcore::prelude::*;
 
 #[derive(Deserialize, xcore::PluginConfig)]

@@ -1,4 +1,6 @@
 //@ yaml: shop
+#![allow(unused)]
+
 use xcore::prelude::*;
 
 impl From<u32> for OrdersConfig {

@@ -1,4 +1,6 @@
 //@ yaml: shop
+#![allow(unused)]
+
 #[xcore::plugin(services(db, central))]
 struct Orders;
 

@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 struct Migrator;
 
 #[xcore::plugin(services(db), migrations = Migrator)]

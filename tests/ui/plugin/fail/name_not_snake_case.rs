@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 #[xcore::plugin(name = "my-orders")]
 struct Orders;
 

@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 #[xcore::plugin]
 fn orders() -> u32 {
     7

@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 #[xcore::plugin(name = "orders", services(db), name = "sales")]
 struct Orders;
 

@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 #[xcore::plugin(name, services)]
 struct Orders;
 

@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 #[xcore::plugin(path = "/shops/{shop}/orders")]
 struct Orders;
 

@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 struct Billing;
 
 #[xcore::plugin(requires(Billing))]

@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 #[xcore::plugin(services(db, cache, db))]
 struct Orders;
 

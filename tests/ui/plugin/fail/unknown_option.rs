@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 #[xcore::plugin(servces(db))]
 struct Orders;
 

@@ -1,3 +1,5 @@
+#![allow(unused)]
+
 #[xcore::plugin(version = "1.2")]
 struct Orders;
 

@@ -96,6 +96,8 @@ impl Sqlite {
 
     async fn file(&self, scope: &Scope) -> Result<FileUser, DatabaseError> {
         match scope {
+            // Another tenant may have the name by now.
+            Scope::Tenant(tenant) if tenant.has_ended() => Err(DatabaseError::Missing { tenant: *tenant.id() }),
             Scope::Tenant(tenant) => self.file_of(Place::Tenant(tenant.id())).await,
             Scope::Shared => self.registry.shared(),
             Scope::Directory => self.registry.directory(),

@@ -2,7 +2,7 @@
 //!
 //! An `async` block that awaits a generic future repeats an unmet bound at every step, so one wrong argument would be
 //! three errors. The glue therefore extracts through [`Head`] and [`Last`], which exist for every type, and states the
-//! bound on its own with [`argument`] and [`last_argument`].
+//! bound on its own, by naming the type as an [`Argument`] or [`LastArgument`].
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -12,13 +12,35 @@ use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use crate::plugin::{AppState, HeadArgument, LastArgument, Plugin, extract_last, extract_part};
+use crate::plugin::{self, AppState, HeadArgument, Plugin, extract_last, extract_part};
 
-/// States that a type can be an argument before the last.
-pub const fn argument<T: HeadArgument>() {}
+/// Proof that a type can be an argument before the last.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of an action here",
+    label = "not an axum extractor of the request's head",
+    note = "arguments before the last one implement `FromRequestParts`, such as `Path<T>`, `Query<T>` or `HeaderMap`; an extractor that reads the body, such as `Json<T>`, goes last"
+)]
+pub trait Argument {
+    #[doc(hidden)]
+    const PROOF: () = ();
+}
 
-/// States that a type can be the last argument.
-pub const fn last_argument<T: LastArgument<M>, M>() {}
+#[diagnostic::do_not_recommend]
+impl<T: HeadArgument> Argument for T {}
+
+/// Proof that a type can be the last argument.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of an action",
+    label = "not an axum extractor",
+    note = "arguments after `ctx` are axum extractors, such as `Path<T>`, `Query<T>` or `Json<T>`; a type of your own implements `FromRequestParts` or `FromRequest`"
+)]
+pub trait LastArgument<M> {
+    #[doc(hidden)]
+    const PROOF: () = ();
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: plugin::LastArgument<M>, M> LastArgument<M> for T {}
 
 /// Extracts an argument from the head of a request.
 pub struct Head<T>(PhantomData<T>);
@@ -48,7 +70,7 @@ impl<T> NoHead<T> for Head<T> {
 /// Extracts the last argument.
 pub struct Last<T, M = Infallible>(PhantomData<(T, M)>);
 
-impl<T: LastArgument<M>, M> Last<T, M> {
+impl<T: plugin::LastArgument<M>, M> Last<T, M> {
     /// Extracts it.
     ///
     /// # Errors
@@ -81,10 +103,55 @@ pub trait ContextOf<P: Plugin>: Sized {
     fn of(context: &P::Context) -> &Self;
 }
 
-/// The context as the method of a plugin takes it.
-pub fn context<P: Plugin, C: ContextOf<P>>(context: &P::Context) -> &C {
-    C::of(context)
+/// Proof that a type is a plugin: for `requires(..)` and `callers = [..]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a plugin",
+    label = "its struct is not under `#[xcore::plugin]`",
+    note = "write `#[xcore::plugin]` on the struct of `{Self}`"
+)]
+pub trait IsPlugin {
+    #[doc(hidden)]
+    const PROOF: () = ();
 }
+
+#[diagnostic::do_not_recommend]
+impl<P: Plugin> IsPlugin for P {}
+
+/// Proof that the plugin may call `P`: it names `P` in `requires(..)`.
+#[diagnostic::on_unimplemented(
+    message = "plugin `{Self}` does not require `{P}`, so it cannot call it",
+    label = "not in the `requires(..)` of `{Self}`",
+    note = "write `#[xcore::plugin(requires({P}), ..)]` on `{Self}`"
+)]
+pub trait Requires<P> {}
+
+/// Proof that the plugin may call an action that has `callers = [..]`.
+#[diagnostic::on_unimplemented(
+    message = "plugin `{Self}` may not call action `{Action}`",
+    label = "`{Self}` is not among its `callers`",
+    note = "add `{Self}` to the `callers = [..]` of the action"
+)]
+pub trait MayCall<Action> {}
+
+/// The name and version of a plugin: those of [`Plugin`], or of [`NotNamed`] for a type that is none.
+pub struct Named<P>(PhantomData<P>);
+
+impl<P: Plugin> Named<P> {
+    /// Its name.
+    pub const NAME: &'static str = P::NAME;
+    /// Its version.
+    pub const VERSION: &'static str = P::VERSION;
+}
+
+/// Stands in for a type that is no plugin. The error is already there; this only keeps it alone.
+pub trait NotNamed {
+    /// Nothing.
+    const NAME: &'static str = "";
+    /// Nothing.
+    const VERSION: &'static str = "0.0.0";
+}
+
+impl<P> NotNamed for Named<P> {}
 
 /// Proof that the framework can make the one instance of a plugin.
 #[diagnostic::on_unimplemented(
@@ -102,10 +169,4 @@ impl<T: Default> Create for T {
     fn create() -> Self {
         T::default()
     }
-}
-
-/// Makes the one instance of a plugin that has fields.
-#[must_use]
-pub fn create<P: Create>() -> P {
-    P::create()
 }

@@ -11,7 +11,6 @@ use crate::plugin::{
 #[derive(Debug, Clone, Copy)]
 pub struct Claims {
     pub(super) name: &'static str,
-    pub(super) version: &'static str,
     pub(super) path: &'static str,
     pub(super) services: &'static [ServiceName],
     pub(super) requires: &'static [Requirement],
@@ -19,16 +18,55 @@ pub struct Claims {
     pub(super) has_jobs: bool,
     pub(super) fields: &'static [FieldSpec],
     pub(super) reported: &'static [&'static str],
-    make: fn() -> Box<dyn AnyPlugin>,
+    make: Option<fn() -> Box<dyn AnyPlugin>>,
 }
 
+/// The claims of a plugin: those that it makes, or those of [`NoClaim`] for a type that cannot be mounted.
+pub struct Claim<P>(PhantomData<P>);
+
+impl<P: PluginActions> Claim<P> {
+    /// What it says of itself.
+    pub const CLAIMS: Claims = Claims::of::<P>();
+}
+
+/// Stands in for a type that cannot be mounted. The error is already there; this only keeps it alone.
+pub trait NoClaim {
+    /// Nothing.
+    const CLAIMS: Claims = Claims::NONE;
+}
+
+impl<P> NoClaim for Claim<P> {}
+
+/// Proof that `app!` can mount a type.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be mounted, because it is not a whole plugin",
+    label = "`#[xcore::plugin]` is missing",
+    note = "`#[xcore::plugin]` stands on the struct and on its one impl block: `#[xcore::plugin] impl {Self} {{ .. }}`, which may be empty"
+)]
+pub trait Mountable {
+    #[doc(hidden)]
+    const PROOF: () = ();
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: PluginActions> Mountable for P {}
+
 impl Claims {
-    /// The claims of a plugin.
-    #[must_use]
-    pub const fn of<P: PluginActions>() -> Self {
+    const NONE: Self = Self {
+        name: "",
+        path: "",
+        services: &[],
+        requires: &[],
+        actions: &[],
+        has_jobs: false,
+        fields: &[],
+        reported: &[],
+        make: None,
+    };
+
+    const fn of<P: PluginActions>() -> Self {
         Self {
             name: P::NAME,
-            version: P::VERSION,
             path: P::PATH,
             services: P::SERVICES,
             requires: P::REQUIRES,
@@ -36,7 +74,7 @@ impl Claims {
             has_jobs: !P::JOBS.is_empty(),
             fields: P::Config::FIELDS,
             reported: P::Config::REPORTED,
-            make: any_plugin::<P>,
+            make: Some(any_plugin::<P>),
         }
     }
 }
@@ -44,7 +82,7 @@ impl Claims {
 /// The plugins of an app, in the order of their claims.
 #[must_use]
 pub fn plugins(claims: &[Claims]) -> Vec<Box<dyn AnyPlugin>> {
-    claims.iter().map(|claims| (claims.make)()).collect()
+    claims.iter().filter_map(|claims| Some((claims.make?)())).collect()
 }
 
 /// Everything that is proved about an app together.

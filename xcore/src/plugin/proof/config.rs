@@ -37,6 +37,19 @@ pub const fn field_fits(place: &str, field: &FieldSpec, kind: Kind, integer: Opt
     assert!(fault.is_empty(), "{}", fault.as_str());
 }
 
+/// Proves that a field can do without the key that `xcore.yaml` does not give it.
+///
+/// Only the type tells whether it can, under whatever alias; `message` is what to say if it cannot.
+///
+/// ui: config/fail/field_missing, config/fail/alias_of_option_is_not_missing
+///
+/// # Panics
+/// While the compiler evaluates it, when it cannot.
+#[track_caller]
+pub const fn field_is_optional(message: &str, field: &FieldSpec) {
+    assert!(!field.required, "{}", message);
+}
+
 /// Whether a field takes a value.
 #[must_use]
 pub const fn is_fit(field: FieldKind, optional: bool, kind: Kind, integer: Option<i128>) -> bool {
@@ -81,7 +94,7 @@ const fn missing(file: &str, claims: &Claims, entry: &PluginEntry, field: &Field
             claims.name,
             ": { config: { ",
             field.name,
-            ": .. } }\n",
+            ": .. } }",
         ]),
     }
 }

@@ -29,7 +29,8 @@ pub const fn all_mounted(app: &App) {
 
 const fn fault_of_plugin(app: &App, at: usize) -> Text {
     let claims = &app.claims[at];
-    if let Some(first) = app.find(claims.name)
+    if !claims.name.is_empty()
+        && let Some(first) = app.find(claims.name)
         && first < at
     {
         return Text::of(&[
@@ -38,7 +39,7 @@ const fn fault_of_plugin(app: &App, at: usize) -> Text {
             "`\nhelp: remove one, or give it another name: `#[xcore::plugin(name = \"..\")]`",
         ]);
     }
-    if app.is_permissive || app.entry(claims.name).is_some() {
+    if claims.name.is_empty() || app.is_permissive || app.entry(claims.name).is_some() {
         return Text::EMPTY;
     }
     let fault = Text::of(&["plugin `", claims.name, "` is not in ", app.file]);
@@ -53,16 +54,20 @@ const fn fault_of_plugin(app: &App, at: usize) -> Text {
                 "` there?",
             ])
         }
-        None => fault.and(&["\nhelp: list it:\n\n    plugins:\n      ", claims.name, ": {}\n"]),
+        None => fault.and(&["\nhelp: list it:\n\n    plugins:\n      ", claims.name, ": {}"]),
     }
 }
 
 const fn fault_of_yaml(app: &App) -> Text {
+    // A plugin that is broken has no name here, and may be the one.
+    if app.is_permissive || app.find("").is_some() {
+        return Text::EMPTY;
+    }
     let mut at = 0;
     while at < app.entries.len() {
         let entry = &app.entries[at];
         at += 1;
-        if app.is_permissive || app.find(entry.name).is_some() || is_slip_of_a_plugin(app, entry.name) {
+        if app.find(entry.name).is_some() || is_slip_of_a_plugin(app, entry.name) {
             continue;
         }
         return Text::EMPTY.place(app.file, entry.line, entry.column).and(&[

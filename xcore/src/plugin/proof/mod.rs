@@ -18,10 +18,10 @@ mod version;
 
 pub use super::config::{FieldKind, Probe, Unprobed};
 pub use arguments::{
-    ContextOf, Create, Head, Last, NoHead, NoLast, argument, context, create, last_argument,
+    Argument, ContextOf, Create, Head, IsPlugin, Last, LastArgument, MayCall, Named, NoHead, NoLast, NotNamed, Requires,
 };
-pub use claims::{App, Claims, NotOffered, Offer, plugins};
-pub use config::{config_fits, field_fits, is_fit};
+pub use claims::{App, Claim, Claims, Mountable, NoClaim, NotOffered, Offer, plugins};
+pub use config::{config_fits, field_fits, field_is_optional, is_fit};
 pub use listed::{all_mounted, is_listed};
 pub use requires::requirements_hold;
 pub use routes::{routes_are_distinct, routes_are_distinct_within};

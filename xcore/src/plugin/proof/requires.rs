@@ -22,6 +22,10 @@ const fn fault(app: &App, at: usize) -> Text {
     while each < claims.requires.len() {
         let needed = &claims.requires[each];
         each += 1;
+        if needed.name.is_empty() || app.find("").is_some() {
+            // Something is not a plugin, and that is reported.
+            return Text::EMPTY;
+        }
         if app.find(needed.name).is_none() {
             return Text::of(&[
                 "plugin `",

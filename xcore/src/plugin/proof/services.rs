@@ -59,7 +59,6 @@ const fn missing(app: &App, claims: &Claims, section: &str, why: &str) -> Text {
         section,
         ": ",
         example(section),
-        "\n",
     ])
 }
 
@@ -79,7 +78,7 @@ const fn not_granted(app: &App, claims: &Claims) -> Text {
             "` is not granted `central`, which reaches beyond its tenant\nhelp: grant it at ",
         ])
         .place(app.file, entry.line, entry.column)
-        .and(&[":\n\n    plugins:\n      ", claims.name, ": { grants: [central] }\n"]),
+        .and(&[":\n\n    plugins:\n      ", claims.name, ": { grants: [central] }"]),
         // One that is not listed at all is reported as that.
         _ => Text::EMPTY,
     }

@@ -1,0 +1,7 @@
+//! An app that is about to get its first plugin.
+
+xcore::app! {}
+
+fn main() -> std::process::ExitCode {
+    App::run()
+}

@@ -1,0 +1,50 @@
+//! Jobs with every option, and with none.
+
+use xcore::prelude::*;
+
+/// Works by itself.
+#[xcore::plugin(services(scheduler))]
+#[derive(Debug)]
+pub struct Worker;
+
+#[xcore::plugin]
+impl Worker {
+    /// Six fields.
+    ///
+    /// And a longer story.
+    #[job(cron = "0 0 6 * * MON-FRI", timezone = "Europe/Berlin", overlap = "skip", timeout = "5m")]
+    async fn six(&self, _ctx: &WorkerContext) -> Result<()> {
+        Ok(())
+    }
+
+    /// Five fields.
+    #[job(cron = "*/5 * * * *", overlap = "queue")]
+    async fn five(&self, _ctx: &WorkerContext) {}
+
+    /// A nickname.
+    #[job(cron = "@daily", overlap = "allow")]
+    async fn nick(&self, _ctx: &WorkerContext) {}
+
+    /// Again and again.
+    #[job(every = "250ms")]
+    async fn often(&self, _ctx: &WorkerContext) {}
+
+    /// When it is asked to, with an error of its own.
+    #[job]
+    async fn asked(&self, _ctx: &WorkerContext) -> std::result::Result<(), std::fmt::Error> {
+        Ok(())
+    }
+
+    /// Ask it to.
+    #[action]
+    async fn ask(&self, ctx: &WorkerContext) -> Result<()> {
+        ctx.scheduler.cron("asked", "0 6 * * *", WorkerJobs::asked()).await?;
+        Ok(())
+    }
+}
+
+xcore::app! { Worker }
+
+fn main() -> std::process::ExitCode {
+    App::run()
+}

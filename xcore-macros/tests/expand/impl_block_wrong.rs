@@ -1,0 +1,53 @@
+impl Orders {
+    #[allow(clippy::unused_async, clippy::unused_self)]
+    fn list(&self, Json(new): Json<NewOrder>) -> Result<Json<Order>> {
+        todo!()
+    }
+}
+#[allow(unused_qualifications)]
+const _: () = {
+    #[allow(unused_imports)]
+    use ::xcore::__private::proof::{NoHead as _, NoLast as _, NotNamed as _};
+    #[allow(dead_code)]
+    type ThisPlugin = <OrdersContext as ::xcore::__private::PluginContext>::Plugin;
+    #[allow(dead_code, private_bounds, private_interfaces, unreachable_pub)]
+    impl<C: ::xcore::Plugin> OrdersHandle<C> {
+        ///
+        ///# Errors
+        ///What the action returns; also when this plugin may not call it, when it takes too long or panics, and while the app goes away.
+        #[allow(clippy::too_many_arguments)]
+        pub async fn list(&self) -> ::xcore::Result<Json<Order>> {
+            ::core::unreachable!("the compiler has refused this action")
+        }
+    }
+    #[automatically_derived]
+    impl ::xcore::__private::PluginActions for Orders {
+        const ACTIONS: &'static [::xcore::__private::ActionSpec] = &[];
+        const JOBS: &'static [::xcore::__private::JobSpec] = &[];
+        fn actions() -> ::std::vec::Vec<::xcore::__private::ActionEntry<ThisPlugin>> {
+            ::core::convert::From::from([])
+        }
+        fn jobs() -> ::std::vec::Vec<::xcore::__private::JobEntry<ThisPlugin>> {
+            ::core::convert::From::from([])
+        }
+        fn hooks() -> ::xcore::__private::Hooks<ThisPlugin> {
+            #[allow(unused_mut)]
+            let mut hooks = <::xcore::__private::Hooks<
+                ThisPlugin,
+            > as ::core::default::Default>::default();
+            hooks
+        }
+    }
+};
+::core::compile_error! {
+    "`#[action]` has no option `stauts`\nhelp: did you mean `status`?"
+}
+::core::compile_error! {
+    "path `list` does not start with `/`\nhelp: write `\"/list\"`"
+}
+::core::compile_error! {
+    "action `list` must be async\nhelp: write `async fn list`"
+}
+::core::compile_error! {
+    "action `list` must take its context after `&self`\nhelp: write `async fn list(&self, ctx: &OrdersContext, ..)`"
+}

@@ -1,0 +1,189 @@
+#[cfg(unix)]
+#[derive(Default)]
+pub(crate) struct Orders {
+    limit: u32,
+}
+#[cfg(unix)]
+///What a call to [`Orders`] gets: its tenant, and what belongs to that tenant.
+#[allow(dead_code, private_interfaces, unreachable_pub)]
+pub(crate) struct OrdersContext {
+    ///The tenant of the call.
+    pub tenant: ::framework::Tenant,
+    ///The plugin's section of `xcore.yaml`.
+    pub config: ::std::sync::Arc<OrdersConfig>,
+    ///The database of the tenant.
+    pub db: ::framework::db::TenantDb,
+    ///The cache of the tenant.
+    pub cache: ::framework::cache::TenantCache,
+    ///The scheduler of the tenant.
+    pub scheduler: ::framework::scheduler::TenantScheduler,
+    ///What belongs to no tenant.
+    pub central: ::framework::Central,
+    #[doc(hidden)]
+    __mounted: ::std::sync::Arc<::framework::__private::Mounted<Orders>>,
+}
+#[cfg(unix)]
+#[automatically_derived]
+impl ::core::clone::Clone for OrdersContext {
+    fn clone(&self) -> Self {
+        ::framework::__private::PluginContext::new(
+            &self.__mounted,
+            ::core::clone::Clone::clone(&self.tenant),
+        )
+    }
+}
+#[cfg(unix)]
+#[automatically_derived]
+impl ::core::fmt::Debug for OrdersContext {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("OrdersContext")
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
+    }
+}
+#[cfg(unix)]
+#[automatically_derived]
+impl ::framework::__private::PluginContext for OrdersContext {
+    type Plugin = Orders;
+    fn new(
+        mounted: &::std::sync::Arc<::framework::__private::Mounted<Orders>>,
+        tenant: ::framework::Tenant,
+    ) -> Self {
+        Self {
+            config: mounted.config(),
+            db: mounted.db(&tenant),
+            cache: mounted.cache(&tenant),
+            scheduler: mounted.scheduler(&tenant),
+            central: mounted.central(),
+            __mounted: ::core::clone::Clone::clone(mounted),
+            tenant,
+        }
+    }
+}
+#[cfg(unix)]
+#[automatically_derived]
+impl ::framework::__private::proof::ContextOf<Orders> for OrdersContext {
+    fn of(context: &Self) -> &Self {
+        context
+    }
+}
+#[cfg(unix)]
+#[automatically_derived]
+impl<S> ::framework::axum::extract::FromRequestParts<S> for OrdersContext
+where
+    ::framework::AppState: ::framework::axum::extract::FromRef<S>,
+    S: ::core::marker::Send + ::core::marker::Sync,
+{
+    type Rejection = ::framework::Error;
+    async fn from_request_parts(
+        parts: &mut ::framework::axum::http::request::Parts,
+        state: &S,
+    ) -> ::core::result::Result<Self, ::framework::Error> {
+        ::framework::__private::context_from_parts::<Orders, S>(parts, state).await
+    }
+}
+#[cfg(unix)]
+#[allow(dead_code, unreachable_pub)]
+impl OrdersContext {
+    ///Another plugin, in the tenant of this call. It must stand in `requires(..)`.
+    #[must_use]
+    pub fn call<P: ::framework::Plugin>(&self) -> P::Handle<Orders>
+    where
+        Orders: ::framework::__private::proof::Requires<P>,
+    {
+        ::framework::__private::link::<P, Orders>(&self.__mounted, &self.tenant)
+    }
+}
+#[cfg(unix)]
+///The actions of [`Orders`] for the plugin `C`, in one tenant: `ctx.call::<Orders>()`.
+#[allow(dead_code, unreachable_pub)]
+pub(crate) struct OrdersHandle<C: ::framework::Plugin> {
+    #[doc(hidden)]
+    __link: ::framework::__private::Link<Orders, C>,
+}
+#[cfg(unix)]
+#[automatically_derived]
+impl<C: ::framework::Plugin> ::core::clone::Clone for OrdersHandle<C> {
+    fn clone(&self) -> Self {
+        Self {
+            __link: ::core::clone::Clone::clone(&self.__link),
+        }
+    }
+}
+#[cfg(unix)]
+#[automatically_derived]
+impl<C: ::framework::Plugin> ::core::fmt::Debug for OrdersHandle<C> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_tuple("OrdersHandle").field(&self.__link).finish()
+    }
+}
+#[cfg(unix)]
+///The jobs of [`Orders`], to hand to a scheduler.
+#[allow(dead_code, missing_debug_implementations, unreachable_pub)]
+pub(crate) struct OrdersJobs;
+#[cfg(unix)]
+#[automatically_derived]
+impl ::framework::Plugin for Orders {
+    const NAME: &'static str = "sales";
+    const VERSION: &'static str = "2.0.0";
+    const PATH: &'static str = "/shop/orders";
+    const SERVICES: &'static [::framework::__private::ServiceName] = &[
+        ::framework::__private::ServiceName::Db,
+        ::framework::__private::ServiceName::Cache,
+        ::framework::__private::ServiceName::Scheduler,
+        ::framework::__private::ServiceName::Central,
+    ];
+    const REQUIRES: &'static [::framework::__private::Requirement] = {
+        #[allow(unused_imports)]
+        use ::framework::__private::proof::NotNamed as _;
+        &[
+            ::framework::__private::Requirement {
+                name: <::framework::__private::proof::Named<Billing>>::NAME,
+                version: <::framework::__private::proof::Named<Billing>>::VERSION,
+                wanted: ::core::option::Option::None,
+            },
+            ::framework::__private::Requirement {
+                name: <::framework::__private::proof::Named<catalog::Catalog>>::NAME,
+                version: <::framework::__private::proof::Named<
+                    catalog::Catalog,
+                >>::VERSION,
+                wanted: ::core::option::Option::Some("^1.2"),
+            },
+        ]
+    };
+    type Context = OrdersContext;
+    type Config = OrdersConfig;
+    type Services = (
+        ::framework::__private::services::Db,
+        ::framework::__private::services::Cache,
+        ::framework::__private::services::Scheduler,
+        ::framework::__private::services::Central,
+    );
+    type Handle<C: ::framework::Plugin> = OrdersHandle<C>;
+    fn create() -> Self {
+        <Orders as ::framework::__private::proof::Create>::create()
+    }
+    fn handle<C: ::framework::Plugin>(
+        link: ::framework::__private::Link<Self, C>,
+    ) -> OrdersHandle<C> {
+        OrdersHandle { __link: link }
+    }
+    fn migrations() -> ::core::option::Option<::framework::db::Migrations> {
+        ::core::option::Option::Some(
+            ::framework::db::Migrations::of::<Migrator>("sales"),
+        )
+    }
+    fn shared_migrations() -> ::core::option::Option<::framework::db::Migrations> {
+        ::core::option::Option::Some(::framework::db::Migrations::of::<Shared>("sales"))
+    }
+}
+#[cfg(unix)]
+#[automatically_derived]
+impl ::framework::__private::proof::Requires<Billing> for Orders {}
+#[cfg(unix)]
+const _: () = <Billing as ::framework::__private::proof::IsPlugin>::PROOF;
+#[cfg(unix)]
+#[automatically_derived]
+impl ::framework::__private::proof::Requires<catalog::Catalog> for Orders {}
+#[cfg(unix)]
+const _: () = <catalog::Catalog as ::framework::__private::proof::IsPlugin>::PROOF;

@@ -1,0 +1,124 @@
+/// Takes orders.
+pub struct Orders;
+///What a call to [`Orders`] gets: its tenant, and what belongs to that tenant.
+#[allow(dead_code, private_interfaces, unreachable_pub)]
+pub struct OrdersContext {
+    ///The tenant of the call.
+    pub tenant: ::xcore::Tenant,
+    #[doc(hidden)]
+    __mounted: ::std::sync::Arc<::xcore::__private::Mounted<Orders>>,
+}
+#[automatically_derived]
+impl ::core::clone::Clone for OrdersContext {
+    fn clone(&self) -> Self {
+        ::xcore::__private::PluginContext::new(
+            &self.__mounted,
+            ::core::clone::Clone::clone(&self.tenant),
+        )
+    }
+}
+#[automatically_derived]
+impl ::core::fmt::Debug for OrdersContext {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("OrdersContext")
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
+    }
+}
+#[automatically_derived]
+impl ::xcore::__private::PluginContext for OrdersContext {
+    type Plugin = Orders;
+    fn new(
+        mounted: &::std::sync::Arc<::xcore::__private::Mounted<Orders>>,
+        tenant: ::xcore::Tenant,
+    ) -> Self {
+        Self {
+            __mounted: ::core::clone::Clone::clone(mounted),
+            tenant,
+        }
+    }
+}
+#[automatically_derived]
+impl ::xcore::__private::proof::ContextOf<Orders> for OrdersContext {
+    fn of(context: &Self) -> &Self {
+        context
+    }
+}
+#[automatically_derived]
+impl<S> ::xcore::axum::extract::FromRequestParts<S> for OrdersContext
+where
+    ::xcore::AppState: ::xcore::axum::extract::FromRef<S>,
+    S: ::core::marker::Send + ::core::marker::Sync,
+{
+    type Rejection = ::xcore::Error;
+    async fn from_request_parts(
+        parts: &mut ::xcore::axum::http::request::Parts,
+        state: &S,
+    ) -> ::core::result::Result<Self, ::xcore::Error> {
+        ::xcore::__private::context_from_parts::<Orders, S>(parts, state).await
+    }
+}
+#[allow(dead_code, unreachable_pub)]
+impl OrdersContext {
+    ///Another plugin, in the tenant of this call. It must stand in `requires(..)`.
+    #[must_use]
+    pub fn call<P: ::xcore::Plugin>(&self) -> P::Handle<Orders>
+    where
+        Orders: ::xcore::__private::proof::Requires<P>,
+    {
+        ::xcore::__private::link::<P, Orders>(&self.__mounted, &self.tenant)
+    }
+}
+///The actions of [`Orders`] for the plugin `C`, in one tenant: `ctx.call::<Orders>()`.
+#[allow(dead_code, unreachable_pub)]
+pub struct OrdersHandle<C: ::xcore::Plugin> {
+    #[doc(hidden)]
+    __link: ::xcore::__private::Link<Orders, C>,
+}
+#[automatically_derived]
+impl<C: ::xcore::Plugin> ::core::clone::Clone for OrdersHandle<C> {
+    fn clone(&self) -> Self {
+        Self {
+            __link: ::core::clone::Clone::clone(&self.__link),
+        }
+    }
+}
+#[automatically_derived]
+impl<C: ::xcore::Plugin> ::core::fmt::Debug for OrdersHandle<C> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_tuple("OrdersHandle").field(&self.__link).finish()
+    }
+}
+///The jobs of [`Orders`], to hand to a scheduler.
+#[allow(dead_code, missing_debug_implementations, unreachable_pub)]
+pub struct OrdersJobs;
+#[automatically_derived]
+impl ::xcore::Plugin for Orders {
+    const NAME: &'static str = "orders";
+    const VERSION: &'static str = "1.2.0";
+    const PATH: &'static str = "/orders";
+    const SERVICES: &'static [::xcore::__private::ServiceName] = &[];
+    const REQUIRES: &'static [::xcore::__private::Requirement] = {
+        #[allow(unused_imports)]
+        use ::xcore::__private::proof::NotNamed as _;
+        &[]
+    };
+    type Context = OrdersContext;
+    type Config = ::xcore::__private::NoConfig;
+    type Services = ();
+    type Handle<C: ::xcore::Plugin> = OrdersHandle<C>;
+    fn create() -> Self {
+        Orders
+    }
+    fn handle<C: ::xcore::Plugin>(
+        link: ::xcore::__private::Link<Self, C>,
+    ) -> OrdersHandle<C> {
+        OrdersHandle { __link: link }
+    }
+    fn migrations() -> ::core::option::Option<::xcore::db::Migrations> {
+        ::core::option::Option::None
+    }
+    fn shared_migrations() -> ::core::option::Option<::xcore::db::Migrations> {
+        ::core::option::Option::None
+    }
+}
