@@ -97,7 +97,6 @@ impl Rig {
     }
 
     /// The routes of the app.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.app.instance().router()
     }

@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 
 use crate::cache::CacheError;
 use crate::db::DatabaseError;
-use crate::tenancy::TenancyError;
+use crate::scheduler::SchedulerError;
+use crate::tenancy::{InvalidTenantId, StoreError, TenancyError};
 
 /// What an action returns: `Result<T, xcore::Error>`.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -114,7 +115,10 @@ impl Error {
     /// Adds a member to the problem document; the standard members keep their meaning and cannot be replaced.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.0.members.insert(name.into(), value.into());
+        let name = name.into();
+        if !matches!(name.as_str(), "type" | "title" | "status" | "detail") {
+            self.0.members.insert(name, value.into());
+        }
         self
     }
 
@@ -143,6 +147,15 @@ impl Error {
     #[must_use]
     pub fn source(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         self.0.source.as_deref()
+    }
+
+    /// It and what caused it, in one line, for the log.
+    pub(crate) fn chain(&self) -> String {
+        match (&self.0.detail, &self.0.source) {
+            (Some(detail), Some(source)) => format!("{detail}: {}", crate::plugin::chain(source.as_ref())),
+            (None, Some(source)) => crate::plugin::chain(source.as_ref()),
+            _ => self.to_string(),
+        }
     }
 
     pub(crate) fn own(status: StatusCode, slug: &'static str, detail: Option<String>) -> Self {
@@ -239,6 +252,9 @@ fn classify(error: &(dyn StdError + 'static)) -> Error {
             .or_else(|| current.downcast_ref::<TransactionError<DbErr>>().map(classify_transaction))
             .or_else(|| current.downcast_ref::<DatabaseError>().map(|e| service(e.is_unavailable())))
             .or_else(|| current.downcast_ref::<TenancyError>().map(classify_tenancy))
+            .or_else(|| current.downcast_ref::<SchedulerError>().map(classify_scheduler))
+            .or_else(|| current.downcast_ref::<StoreError>().and_then(classify_store))
+            .or_else(|| current.downcast_ref::<InvalidTenantId>().map(|e| Error::bad_request(e.to_string())))
             .or_else(|| current.downcast_ref::<CacheError>().map(|e| service(e.is_unavailable())))
         {
             return answer;
@@ -248,9 +264,26 @@ fn classify(error: &(dyn StdError + 'static)) -> Error {
     service(false)
 }
 
+fn classify_scheduler(error: &SchedulerError) -> Error {
+    match error {
+        SchedulerError::NoSuchJob { .. } => Error::not_found(error.to_string()),
+        SchedulerError::Stopping => service(true),
+        other => service(other.is_unavailable()),
+    }
+}
+
+fn classify_store(error: &StoreError) -> Option<Error> {
+    match error {
+        StoreError::Exists { .. } => Some(Error::conflict(error.to_string())),
+        StoreError::NotFound { .. } => Some(Error::not_found(error.to_string())),
+        StoreError::Slow { .. } => Some(service(true)),
+        _ => None,
+    }
+}
+
 fn classify_tenancy(error: &TenancyError) -> Error {
     let (status, slug) = match error {
-        TenancyError::Malformed { .. } | TenancyError::MalformedHost | TenancyError::Repeated => {
+        TenancyError::Malformed { .. } | TenancyError::MalformedHost | TenancyError::Repeated { .. } => {
             (StatusCode::BAD_REQUEST, "malformed-tenant")
         }
         TenancyError::Missing { .. } => (StatusCode::BAD_REQUEST, "missing-tenant"),

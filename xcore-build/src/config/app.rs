@@ -19,6 +19,8 @@ settings! {
         url: Option<String> = optional PublicUrl;
         /// How long an action may take before it is stopped and answered with 504.
         request_timeout: Duration = default Span, "30s";
+        /// How long a hook of a plugin may take.
+        hook_timeout: Duration = default Span, "30s";
         /// How long requests and jobs in flight may take after the signal to stop.
         shutdown_grace: Duration = default Span, "10s";
         /// Largest body of a request, in bytes.

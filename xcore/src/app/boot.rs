@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, Weak};
 
 use axum::Router;
@@ -13,7 +14,8 @@ use super::directory_table::DirectoryMigrator;
 use super::instance::{Inner, Instance, Placed};
 use super::jobs::AppJobs;
 use super::order::{Ordered, start_order};
-use super::tenants::{Steps, Tenants, version_of};
+use super::lifecycle::HookTimeout;
+use super::tenants::{Tenants, version_of};
 use super::{TenantError, settings, watch};
 use crate::db::{Database, DatabaseError, Migrations, OpenMode};
 use crate::error::Error;
@@ -22,7 +24,7 @@ use crate::plugin::{
     AnyMounted, AnyPlugin, AppHook, AppState, JobSpec, Runtime, SectionError, SectionReader, Trigger, chain,
 };
 use crate::scheduler::{Schedule, SchedulerError, StaticJob};
-use crate::tenancy::{InvalidTenantId, TenantId};
+use crate::tenancy::{InvalidTenantId, TenantId, Turns};
 
 /// Why an app did not start.
 #[derive(Debug, thiserror::Error)]
@@ -138,9 +140,10 @@ pub(super) async fn boot(
         }
     };
     if extent == Extent::Serving
-        && let Err(problem) = start(&app, &ordered).await
+        && let Err(problem) = start(&app).await
     {
-        app.shutdown().await;
+        // No stop hooks: not all plugins were started.
+        app.leave().await;
         return Err(problem);
     }
     Ok(app)
@@ -164,12 +167,19 @@ async fn assemble(
         app_name: config.app.name.clone(),
         request_timeout: config.app.request_timeout,
         body_limit: usize::try_from(config.app.body_limit).unwrap_or(usize::MAX),
+        vary: settings::vary(&admission),
         admission,
         database,
         cache: settings::cache(config),
         scheduler,
         mounted: OnceLock::new(),
     });
+    if let Some(scheduler) = &runtime.scheduler {
+        // Before any tenant has jobs: it gets those that are known then.
+        for job in ordered.iter().flat_map(|entry| entry.facts.jobs) {
+            scheduler.register(declared(job, config)?);
+        }
+    }
     let mut plugins = Vec::with_capacity(ordered.len());
     for Ordered { facts, plugin } in ordered {
         let mounted = plugin.mount(Arc::clone(&runtime), &SectionReader(config))?.0;
@@ -189,15 +199,14 @@ async fn assemble(
         plugins: plugins.iter().map(|placed| Arc::clone(&placed.mounted)).collect(),
         version: version_of(&migrations),
         migrations,
-        steps: Steps::new(),
+        steps: Turns::default(),
+        hook_timeout: config.app.hook_timeout,
     };
-    let mut public = http::router(&config.app.prefix, &routed, false);
-    if let Some(routes) = routes {
-        public = public.merge(routes.with_state(AppState(Arc::clone(&runtime))));
-    }
+    let others = routes.map(|routes| routes.with_state(AppState::of(&runtime)));
+    let public = http::router(&config.app.prefix, &routed, others);
     Ok(Instance(Arc::new(Inner {
         public,
-        by_name: http::router(&config.app.prefix, &routed, true),
+        by_name: http::routers_by_name(&config.app.prefix, &routed),
         prefix: config.app.prefix.clone(),
         shared_migrations: ordered.iter().filter_map(|entry| entry.plugin.shared_migrations()).collect(),
         runtime,
@@ -205,39 +214,36 @@ async fn assemble(
         tenants,
         config: loaded.clone(),
         tasks: std::sync::Mutex::default(),
+        is_down: AtomicBool::new(false),
     })))
 }
 
 /// Makes data ready and starts what runs by itself.
-async fn start(app: &Instance, ordered: &[Ordered]) -> Result<(), BootError> {
+async fn start(app: &Instance) -> Result<(), BootError> {
     let inner = &app.0;
     app.migrate_shared().await.map_err(|source| BootError::Database { source })?;
     let ensure = settings::ensured(&inner.config.config)?;
     inner.tenants.recover(&ensure).await?;
     bring_up_to_date(inner).await?;
-    if let Some(scheduler) = &inner.runtime.scheduler {
-        for job in ordered.iter().flat_map(|entry| entry.facts.jobs) {
-            scheduler.register(declared(job, &inner.config.config)?);
-        }
-    }
     for placed in &inner.plugins {
-        placed
-            .mounted
-            .app_hook(AppHook::Start)
-            .await
+        let limit = inner.tenants.hook_timeout;
+        let ended = tokio::time::timeout(limit, placed.mounted.app_hook(AppHook::Start)).await;
+        ended
+            .unwrap_or_else(|_| Err(Error::internal(HookTimeout { limit })))
             .map_err(|error| BootError::Hook { plugin: placed.facts.name, error })?;
     }
     if let Some(scheduler) = &inner.runtime.scheduler {
-        let active = inner.runtime.admission.directory.active().await.map_err(TenantError::from)?;
-        for id in &active {
-            let failed = |source| TenantError::Jobs { id: *id, source };
-            scheduler.tenant_activated(id).await.map_err(failed)?;
+        for record in inner.runtime.admission.directory.active().await.map_err(TenantError::from)? {
+            inner.tenants.enter(&record.id).await?;
         }
         let runner = Arc::new(AppJobs { app: Arc::downgrade(inner) });
         scheduler.start(runner).await.map_err(|source| BootError::Scheduler { source })?;
     }
-    let watching = tokio::spawn(watch::watch(Arc::downgrade(inner)));
-    inner.tasks.lock().unwrap_or_else(|broken| broken.into_inner()).push(watching.abort_handle());
+    let (changes, changed) = tokio::sync::watch::channel(());
+    let watching = tokio::spawn(watch::watch(Arc::downgrade(inner), changes));
+    let following = tokio::spawn(watch::follow(Arc::downgrade(inner), changed));
+    let mut tasks = inner.tasks.lock().unwrap_or_else(|broken| broken.into_inner());
+    tasks.extend([watching.abort_handle(), following.abort_handle()]);
     Ok(())
 }
 

@@ -25,6 +25,8 @@ mod tenant {
         pub id: String,
         pub state: String,
         pub version: Option<String>,
+        /// The revision in which it was inserted.
+        pub life: i64,
         /// Seconds since 1970.
         pub created_at: i64,
         pub updated_at: i64,
@@ -103,37 +105,45 @@ impl DirectoryTable {
     }
 }
 
-/// Tells other processes, in the transaction of the change.
-async fn bump<C: ConnectionTrait>(connection: &C) -> Result<(), DbErr> {
+/// Tells other processes, in the transaction of the change, and gives the new revision.
+async fn bump<C: ConnectionTrait>(connection: &C) -> Result<i64, DbErr> {
     revision::Entity::update_many()
         .col_expr(revision::Column::Revision, Expr::col(revision::Column::Revision).add(1))
         .exec(connection)
-        .await
-        .map(|_| ())
+        .await?;
+    read_revision(connection).await
+}
+
+async fn read_revision<C: ConnectionTrait>(connection: &C) -> Result<i64, DbErr> {
+    let row = revision::Entity::find_by_id(first::ROW).one(connection).await?;
+    Ok(row.map_or(0, |row| row.revision))
 }
 
 #[async_trait]
 impl DirectoryStore for DirectoryTable {
     async fn find(&self, id: &TenantId) -> Result<Option<TenantRecord>, StoreError> {
         let row = tenant::Entity::find_by_id(id.as_str()).one(&self.db).await.map_err(failed)?;
-        row.map(record).transpose()
+        Ok(row.and_then(record))
     }
 
     async fn list(&self) -> Result<Vec<TenantRecord>, StoreError> {
         let rows = tenant::Entity::find().order_by_asc(tenant::Column::Id).all(&self.db).await.map_err(failed)?;
-        rows.into_iter().map(record).collect()
+        Ok(rows.into_iter().filter_map(record).collect())
     }
 
     async fn insert(&self, id: &TenantId) -> Result<(), StoreError> {
         let now = now();
+        let change = self.db.begin().await.map_err(failed)?;
+        // The number is never used again, also not when the tenant is deleted and made again.
+        let life = bump(&change).await.map_err(failed)?;
         let row = tenant::ActiveModel {
             id: Set(id.to_string()),
             state: Set(State::Provisioning.as_str().to_owned()),
             version: Set(None),
+            life: Set(life),
             created_at: Set(now),
             updated_at: Set(now),
         };
-        let change = self.db.begin().await.map_err(failed)?;
         match tenant::Entity::insert(row).exec_without_returning(&change).await {
             Ok(_) => {}
             Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
@@ -141,7 +151,6 @@ impl DirectoryStore for DirectoryTable {
             }
             Err(error) => return Err(failed(error)),
         }
-        bump(&change).await.map_err(failed)?;
         change.commit().await.map_err(failed)
     }
 
@@ -170,9 +179,15 @@ impl DirectoryStore for DirectoryTable {
             .map_err(failed)
     }
 
-    async fn remove(&self, id: &TenantId) -> Result<(), StoreError> {
+    async fn remove(&self, id: &TenantId, life: i64) -> Result<(), StoreError> {
         let change = self.db.begin().await.map_err(failed)?;
-        tenant::Entity::delete_by_id(id.as_str()).exec(&change).await.map_err(failed)?;
+        tenant::Entity::delete_many()
+            .filter(tenant::Column::Id.eq(id.as_str()))
+            .filter(tenant::Column::Life.eq(life))
+            .filter(tenant::Column::State.eq(State::Deleting.as_str()))
+            .exec(&change)
+            .await
+            .map_err(failed)?;
         bump(&change).await.map_err(failed)?;
         change.commit().await.map_err(failed)
     }
@@ -182,17 +197,17 @@ impl DirectoryStore for DirectoryTable {
     }
 
     async fn revision(&self) -> Result<i64, StoreError> {
-        let row = revision::Entity::find_by_id(first::ROW).one(&self.db).await.map_err(failed)?;
-        Ok(row.map_or(0, |row| row.revision))
+        read_revision(&self.db).await.map_err(failed)
     }
 }
 
-fn record(row: tenant::Model) -> Result<TenantRecord, StoreError> {
-    let id = TenantId::parse(&row.id)
-        .map_err(|_| StoreError::Foreign { what: format!("a tenant named {:?}", row.id) })?;
-    let state = State::parse(&row.state)
-        .ok_or_else(|| StoreError::Foreign { what: format!("tenant `{id}` in state {:?}", row.state) })?;
-    Ok(TenantRecord { id, state, version: row.version })
+/// A row that this version cannot read as a tenant is left alone and hides no other.
+fn record(row: tenant::Model) -> Option<TenantRecord> {
+    let Ok(id) = TenantId::parse(&row.id) else {
+        tracing::warn!(id = row.id, "the directory holds a name that is no tenant id; a newer version may have made it");
+        return None;
+    };
+    Some(TenantRecord { id, state: State::parse(&row.state), version: row.version, life: row.life })
 }
 
 fn failed(error: DbErr) -> StoreError {

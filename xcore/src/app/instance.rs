@@ -1,12 +1,16 @@
 //! A running app.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::to_bytes;
 use axum::http::StatusCode;
 use serde_json::Value;
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 use tracing::{error, warn};
 
@@ -29,17 +33,24 @@ pub(super) struct Inner {
     pub(super) plugins: Vec<Placed>,
     pub(super) tenants: Tenants,
     pub(super) public: Router,
-    pub(super) by_name: Router,
+    /// One router per action: a call by name reaches the action that it names, whatever its arguments are.
+    pub(super) by_name: HashMap<(&'static str, &'static str), Router>,
     pub(super) prefix: String,
     pub(super) shared_migrations: Vec<Migrations>,
     pub(super) config: xcore_build::config::Loaded,
     pub(super) tasks: std::sync::Mutex<Vec<AbortHandle>>,
+    pub(super) is_down: AtomicBool,
 }
 
 /// A plugin and where it is mounted.
 pub(super) struct Placed {
     pub(super) facts: Facts,
     pub(super) mounted: Arc<dyn AnyMounted>,
+}
+
+/// What is left of a grace time; a little is always granted, so that data is closed in order.
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(500))
 }
 
 /// Longest answer of a call by name, in bytes.
@@ -71,8 +82,11 @@ impl Instance {
         let tenant = self.0.tenants.admit(tenant).await?;
         let mut request = request_for(&self.0.prefix, placed.facts.path, spec, arguments)
             .map_err(|wrong| Error::bad_request(wrong.to_string()))?;
-        request.extensions_mut().insert(Preadmitted { tenant, caller: None });
-        let Ok(response) = self.0.by_name.clone().oneshot(request).await;
+        request.extensions_mut().insert(Preadmitted { tenant, app: self.0.runtime.admission.app });
+        let Some(router) = self.0.by_name.get(&(spec.plugin, spec.name)) else {
+            return Err(Error::not_found("the app is not ready"));
+        };
+        let Ok(response) = router.clone().oneshot(request).await;
         let status = response.status();
         let body = to_bytes(response.into_body(), ANSWER_LIMIT).await.map_err(Error::internal)?;
         let answer = if body.is_empty() {
@@ -122,29 +136,54 @@ impl Instance {
         Ok((placed, spec))
     }
 
-    /// Runs the stop hooks in the reverse order of start, waits for running jobs and closes the services.
-    ///
-    /// A second call does nothing more.
+    /// Stops what runs by itself, runs the stop hooks in the reverse order of start, and closes the services, all within
+    /// `app.shutdown_grace`. A second call does nothing more.
     pub async fn shutdown(&self) {
-        for task in std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(|broken| broken.into_inner())) {
-            task.abort();
+        self.shutdown_by(Instant::now() + self.0.config.config.app.shutdown_grace).await;
+    }
+
+    /// As [`Instance::shutdown`], with a grace time that began before.
+    pub(super) async fn shutdown_by(&self, deadline: Instant) {
+        if self.0.is_down.swap(true, Ordering::AcqRel) {
+            return;
         }
-        let grace = self.0.config.config.app.shutdown_grace;
+        self.stop_tasks();
+        self.stop_jobs(deadline).await;
+        for placed in self.0.plugins.iter().rev() {
+            let plugin = placed.facts.name;
+            match timeout(left(deadline), placed.mounted.app_hook(AppHook::Stop)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(problem)) => error!(plugin, error = %problem.chain(), "the stop hook failed"),
+                Err(_) => error!(plugin, "the stop hook did not end within the grace time and was left"),
+            }
+        }
+        if timeout(left(deadline), self.close()).await.is_err() {
+            warn!("the databases did not close within the grace time; the next start recovers what they logged");
+        }
+    }
+
+    /// Stops an app whose start failed: the plugins that were not started get no stop hook, so none gets one.
+    pub(super) async fn leave(&self) {
+        self.0.is_down.store(true, Ordering::Release);
+        self.stop_tasks();
+        self.stop_jobs(Instant::now()).await;
+        self.close().await;
+    }
+
+    /// Begins no further run of a job and waits for those under way.
+    pub(super) async fn stop_jobs(&self, deadline: Instant) {
         if let Some(scheduler) = &self.0.runtime.scheduler {
-            let report = scheduler.shutdown(grace).await;
+            let report = scheduler.shutdown(deadline.saturating_duration_since(Instant::now())).await;
             if report.cancelled + report.never_begun > 0 {
                 warn!(report.cancelled, report.never_begun, "runs of jobs were cut off");
             }
         }
-        for placed in self.0.plugins.iter().rev() {
-            let plugin = placed.facts.name;
-            match tokio::time::timeout(grace, placed.mounted.app_hook(AppHook::Stop)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(problem)) => error!(plugin, error = %problem, "the stop hook failed"),
-                Err(_) => error!(plugin, ?grace, "the stop hook took longer than the grace time and was left"),
-            }
+    }
+
+    fn stop_tasks(&self) {
+        for task in std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(|broken| broken.into_inner())) {
+            task.abort();
         }
-        self.close().await;
     }
 
     /// Closes the services of an app that was not started to serve.

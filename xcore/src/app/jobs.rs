@@ -29,7 +29,7 @@ impl JobRunner for AppJobs {
                 .mounted
                 .run_job(&run, tenant)
                 .ok_or_else(|| refused(JobError::Unknown { call: run.call.clone() }))?;
-            running.await.map_err(|error| JobFailure::Failed { source: error.to_string().into() })
+            running.await.map_err(|error| JobFailure::Failed { source: Box::new(Failed { text: error.chain() }) })
         }
         .boxed()
     }
@@ -42,6 +42,13 @@ enum JobError {
     Leaving,
     #[error("no plugin of this app has the job `{call}`")]
     Unknown { call: JobCall },
+}
+
+/// What a job returned, with its causes.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Failed {
+    text: String,
 }
 
 fn refused(source: impl std::error::Error + Send + Sync + 'static) -> JobFailure {

@@ -8,6 +8,7 @@ mod directory_table;
 mod existence;
 mod instance;
 mod jobs;
+mod lifecycle;
 mod order;
 mod serve;
 mod settings;

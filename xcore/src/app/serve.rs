@@ -2,13 +2,25 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
 
-use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Instance;
+
+/// How long the head of a request may take to arrive.
+const HEAD_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long accepting rests when the process has no descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why an app could not be served.
 #[derive(Debug, thiserror::Error)]
@@ -19,13 +31,6 @@ pub enum ServeError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// Accepting connections failed for good.
-    #[error("the server stopped accepting connections")]
-    Accept {
         /// Why.
         #[source]
         source: io::Error,
@@ -42,44 +47,70 @@ impl Instance {
         TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
     }
 
-    /// Serves until `stop` is ready, then stops accepting, lets requests in flight end within `app.shutdown_grace`, and
-    /// [shuts down](Instance::shutdown).
+    /// Serves until `stop` is ready, then stops accepting and beginning jobs, lets what is in flight end, and
+    /// [shuts down](Instance::shutdown), all within `app.shutdown_grace`.
+    ///
+    /// A connection whose request head does not arrive within 30 s is closed.
     ///
     /// # Errors
-    /// When accepting connections fails.
+    /// None yet; a listener that cannot accept is tried again.
     pub async fn serve(
         &self,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServeError> {
-        let grace = self.0.config.config.app.shutdown_grace;
-        let (stopping, stopped) = oneshot::channel::<()>();
-        let listener = listener.tap_io(|stream| {
-            // An answer waits for nothing; a stream that refuses the option still works.
-            let _ = stream.set_nodelay(true);
-        });
-        let server = axum::serve(listener, self.router()).with_graceful_shutdown(async move {
-            stop.await;
-            info!("stopping: no new connections, requests in flight may end");
-            let _ = stopping.send(());
-        });
-        let overdue = async {
-            if stopped.await.is_ok() {
-                tokio::time::sleep(grace).await;
-            } else {
-                std::future::pending::<()>().await;
+        let mut stop = pin!(stop);
+        let connections = GracefulShutdown::new();
+        let router = self.router();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = &mut stop => break,
+            };
+            match accepted {
+                Ok((stream, _)) => connect(stream, router.clone(), &connections),
+                // The client went away before it was served.
+                Err(error) if is_of_one_connection(&error) => {}
+                // Out of descriptors, mostly; others may be given back meanwhile.
+                Err(error) => {
+                    warn!(%error, "cannot accept a connection now");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
-        };
-        let served = tokio::select! {
-            served = server => served.map_err(|source| ServeError::Accept { source }),
-            () = overdue => {
-                warn!(?grace, "requests are still in flight after the grace time; leaving them");
-                Ok(())
-            }
-        };
-        self.shutdown().await;
-        served
+        }
+        drop(listener);
+        let deadline = Instant::now() + self.0.config.config.app.shutdown_grace;
+        info!("stopping: no new connections, requests in flight may end");
+        let requests = tokio::time::timeout_at(deadline, connections.shutdown());
+        let (requests, ()) = tokio::join!(requests, self.stop_jobs(deadline));
+        if requests.is_err() {
+            warn!("requests are still in flight after the grace time; leaving them");
+        }
+        self.shutdown_by(deadline).await;
+        Ok(())
     }
+}
+
+fn connect(stream: TcpStream, router: Router, connections: &GracefulShutdown) {
+    // An answer waits for nothing; a stream that refuses the option still works.
+    let _ = stream.set_nodelay(true);
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(HEAD_LIMIT));
+    let service = TowerToHyperService::new(router);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+    let connection = connections.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            // The client broke off or spoke no HTTP.
+            tracing::debug!(error, "a connection ended early");
+        }
+    });
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// Ready at SIGTERM or Ctrl-C.

@@ -1,8 +1,9 @@
 //! From the typed configuration to what each service wants.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::http::HeaderName;
+use axum::http::{HeaderName, HeaderValue};
 use chrono_tz::Tz;
 use xcore_build::config::{Config, Directory as DirectoryKind};
 
@@ -64,7 +65,9 @@ pub(super) fn admission(config: &Config, database: Option<&Database>) -> Result<
         (_, Some(database)) => Arc::new(OpenStore::new(Arc::new(database.clone()))),
         (_, None) => Arc::new(OpenStore::new(Arc::new(Everyone))),
     };
+    static APPS: AtomicU64 = AtomicU64::new(0);
     Ok(Admission {
+        app: APPS.fetch_add(1, Ordering::Relaxed),
         enabled: tenancy.enabled,
         sources: Sources {
             header,
@@ -72,8 +75,14 @@ pub(super) fn admission(config: &Config, database: Option<&Database>) -> Result<
             base_domain: tenancy.base_domain.as_deref().map(Into::into),
         },
         default,
-        directory: Directory::new(store, tenancy.directory_ttl),
+        directory: Directory::new(store, tenancy.directory_ttl, default.is_some_and(|id| id.is_public())),
     })
+}
+
+/// The tenant header, when it decides what a client gets.
+pub(super) fn vary(admission: &Admission) -> Option<HeaderValue> {
+    let header = admission.sources.header.as_ref().filter(|_| admission.enabled)?;
+    HeaderValue::from_str(header.as_str()).ok()
 }
 
 /// The tenants that must exist: the default one and those of `tenancy.ensure`.

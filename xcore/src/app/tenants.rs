@@ -1,16 +1,17 @@
-//! The life of a tenant: created, migrated, deleted.
+//! What can be done with tenants; how it is done is in [`lifecycle`](super::lifecycle).
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, Stream, StreamExt};
-use tokio::sync::{Mutex, MutexGuard};
-use tracing::{error, info, warn};
 
 use crate::db::{Database, DatabaseError, MigrationReport, Migrations};
 use crate::error::Error;
-use crate::plugin::{AnyMounted, Runtime, TenantHook, chain};
-use crate::tenancy::{DirectoryStore, InvalidTenantId, State, StoreError, Tenant, TenantId, TenantRecord};
+use crate::plugin::{AnyMounted, Runtime};
+use crate::tenancy::{
+    DirectoryStore, InvalidTenantId, State, StoreError, Tenant, TenantId, TenantRecord, Turns,
+};
 
 /// How many tenants are migrated at once. Each writes a file of its own; more only wait for the disk.
 const MIGRATIONS_AT_ONCE: usize = 8;
@@ -26,23 +27,9 @@ pub struct Tenants {
     /// What the data of an up-to-date tenant has, as the directory notes it.
     pub(super) version: String,
     /// One step at a time per tenant in this process.
-    pub(super) steps: Steps,
-}
-
-/// Locks by tenant, a fixed number of them.
-pub(super) struct Steps {
-    locks: Box<[Mutex<()>]>,
-    hasher: RandomState,
-}
-
-impl Steps {
-    pub(super) fn new() -> Self {
-        Self { locks: (0..64).map(|_| Mutex::new(())).collect(), hasher: RandomState::new() }
-    }
-
-    async fn of(&self, id: &TenantId) -> MutexGuard<'_, ()> {
-        self.locks[self.hasher.hash_one(id) as usize % self.locks.len()].lock().await
-    }
+    pub(super) steps: Turns,
+    /// How long a hook may take.
+    pub(super) hook_timeout: Duration,
 }
 
 /// Why a tenant could not be created, migrated or deleted.
@@ -75,7 +62,7 @@ pub enum TenantError {
         source: StoreError,
     },
     /// The data could not be made, migrated or dropped.
-    #[error("the data of tenant `{id}` could not be {step}; the next start tries again")]
+    #[error("the data of tenant `{id}` could not be {step}; it is tried again by itself while a server runs, or by the next start")]
     Data {
         /// The tenant.
         id: TenantId,
@@ -86,7 +73,7 @@ pub enum TenantError {
         source: DatabaseError,
     },
     /// The jobs could not be given or taken.
-    #[error("the jobs of tenant `{id}` could not be changed; the next start tries again")]
+    #[error("the jobs of tenant `{id}` could not be changed; it is tried again by itself while a server runs, or by the next start")]
     Jobs {
         /// The tenant.
         id: TenantId,
@@ -95,7 +82,7 @@ pub enum TenantError {
         source: crate::scheduler::SchedulerError,
     },
     /// The cache entries could not be dropped.
-    #[error("the cache entries of tenant `{id}` could not be dropped; the next start tries again")]
+    #[error("the cache entries of tenant `{id}` could not be dropped; it is tried again by itself while a server runs, or by the next start")]
     Cache {
         /// The tenant.
         id: TenantId,
@@ -104,7 +91,7 @@ pub enum TenantError {
         source: crate::cache::CacheError,
     },
     /// A plugin's hook failed.
-    #[error("the {hook} hook of plugin `{plugin}` failed for tenant `{id}`: {error}; the next start tries again")]
+    #[error("the {hook} hook of plugin `{plugin}` failed for tenant `{id}`: {error}; it is tried again by itself while a server runs, or by the next start")]
     Hook {
         /// The tenant.
         id: TenantId,
@@ -144,13 +131,19 @@ pub(super) fn version_of(migrations: &[Migrations]) -> String {
 impl Tenants {
     /// Creates a tenant: its data, all migrations, the `tenant_created` hooks; then it is routable.
     ///
+    /// A creation that was begun before and cut off is finished.
+    ///
     /// # Errors
-    /// When the tenant exists, or a step fails. A step that failed is finished by the next start.
+    /// When the tenant exists, or a step fails. A step that failed is tried again by the next call, the next start, and a
+    /// server that runs.
     pub async fn create(&self, id: &TenantId) -> Result<(), TenantError> {
         if id.is_public() && self.runtime.admission.default != Some(*id) {
             return Err(TenantError::Public);
         }
-        self.store().insert(id).await?;
+        match self.store().insert(id).await {
+            Err(StoreError::Exists { .. }) if self.is_in(id, State::Provisioning).await? => {}
+            inserted => inserted?,
+        }
         self.finish_creating(id).await
     }
 
@@ -165,62 +158,22 @@ impl Tenants {
     /// Deletes a tenant and everything that belongs to it. It is refused at once and gone when this returns.
     ///
     /// # Errors
-    /// When there is no such tenant, or a step fails. A step that failed is finished by the next start.
+    /// When there is no such tenant, or a step fails. A step that failed is tried again by the
+    /// next start, and a server that runs.
     pub async fn delete(&self, id: &TenantId) -> Result<(), TenantError> {
         self.begin_deleting(id).await?;
         self.finish_deleting(id).await
     }
 
-    /// Marks a tenant as deleting, so that no process admits it any more.
-    pub(super) async fn begin_deleting(&self, id: &TenantId) -> Result<(), TenantError> {
-        if self.runtime.admission.default == Some(*id) {
-            return Err(TenantError::IsDefault { id: *id });
-        }
-        if self.store().find(id).await?.is_none() {
-            return Err(StoreError::NotFound { id: *id }.into());
-        }
-        // Whichever state it was in: an unfinished creation is deleted as well.
-        for from in [State::Active, State::Provisioning] {
-            self.store().advance(id, from, State::Deleting).await?;
-        }
-        self.runtime.admission.directory.forget(id);
-        Ok(())
-    }
-
-    /// Finishes what a kill cut off, and creates the tenants that must exist.
-    ///
-    /// # Errors
-    /// When a tenant that must exist cannot be created. One that cannot be finished is left for the next start.
-    pub(super) async fn recover(&self, ensure: &[TenantId]) -> Result<(), TenantError> {
-        for record in self.store().list().await? {
-            let (work, finished) = match record.state {
-                State::Provisioning => ("creation", self.finish_creating(&record.id).await),
-                State::Deleting => ("deletion", self.finish_deleting(&record.id).await),
-                State::Active => continue,
-            };
-            match finished {
-                Ok(()) => info!(tenant = %record.id, work, "finished what was cut off"),
-                // It is not routable in that state; the others must not wait for it.
-                Err(problem) => {
-                    error!(tenant = %record.id, work, error = %chain(&problem), "cannot finish what was cut off");
-                }
-            }
-        }
-        for id in ensure {
-            match self.create(id).await {
-                Ok(()) => info!(tenant = %id, "created"),
-                Err(TenantError::Directory { source: StoreError::Exists { .. } | StoreError::ReadOnly { .. } }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// The tenants whose data is not what this binary expects. One query, however many tenants there are.
+    /// The tenants whose data is not what this binary expects. One query, however many tenants there are. Only a managed
+    /// directory knows.
     ///
     /// # Errors
     /// When the directory cannot be read.
     pub async fn outdated(&self) -> Result<Vec<TenantId>, TenantError> {
+        if !self.store().is_managed() {
+            return Ok(Vec::new());
+        }
         let all = self.store().list().await?;
         let is_outdated = |record: &TenantRecord| {
             record.state == State::Active && record.version.as_deref() != Some(self.version.as_str())
@@ -240,6 +193,7 @@ impl Tenants {
             source,
         })?;
         self.store().set_version(id, &self.version).await?;
+        self.runtime.admission.directory.release(id);
         Ok(names(&report))
     }
 
@@ -277,92 +231,11 @@ impl Tenants {
         self.runtime.admission.directory.admit(id).await
     }
 
-    fn is_managed(&self) -> bool {
-        self.store().is_managed()
-    }
-
-    async fn is_in(&self, id: &TenantId, state: State) -> Result<bool, TenantError> {
-        Ok(self.store().find(id).await?.is_some_and(|record| record.state == state))
-    }
-
-    pub(super) async fn finish_creating(&self, id: &TenantId) -> Result<(), TenantError> {
-        let _step = self.steps.of(id).await;
-        if self.is_managed() && !self.is_in(id, State::Provisioning).await? {
-            return Ok(());
-        }
-        if let Some(database) = self.database() {
-            let failed = |step| move |source| TenantError::Data { id: *id, step, source };
-            database.provision(id).await.map_err(failed("made"))?;
-        }
-        if let Some(cache) = &self.runtime.cache {
-            // An entry that slipped in while an earlier tenant of this name was deleted.
-            let failed = |source| TenantError::Cache { id: *id, source };
-            cache.forget_tenant(id).await.map_err(failed)?;
-        }
-        self.migrate(id).await?;
-        // Not in the directory as active yet; the hooks are the first that work in it.
-        self.hook(TenantHook::Created, "tenant_created", id).await?;
-        self.store().advance(id, State::Provisioning, State::Active).await?;
-        self.runtime.admission.directory.forget(id);
-        if let Some(scheduler) = &self.runtime.scheduler {
-            scheduler.tenant_activated(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn finish_deleting(&self, id: &TenantId) -> Result<(), TenantError> {
-        let _step = self.steps.of(id).await;
-        if self.is_managed() && !self.is_in(id, State::Deleting).await? {
-            return Ok(());
-        }
-        if let Some(scheduler) = &self.runtime.scheduler {
-            let failed = |source| TenantError::Jobs { id: *id, source };
-            let running = scheduler.tenant_removed(id).await.map_err(failed)?;
-            if running > 0 {
-                info!(tenant = %id, running, "jobs of the tenant are still running and are left to end");
-            }
-        }
-        let has_data = match self.database() {
-            Some(database) => database.exists(id).await.unwrap_or(true),
-            None => true,
-        };
-        if has_data && let Err(error) = self.hook(TenantHook::Deleted, "tenant_deleted", id).await {
-            // A tenant whose hook cannot succeed must still be deletable.
-            warn!(tenant = %id, %error, "deleting the tenant all the same");
-        }
-        // From here on, contexts that are still held somewhere can do nothing more.
-        self.runtime.admission.directory.end(id);
-        if let Some(cache) = &self.runtime.cache {
-            let failed = |source| TenantError::Cache { id: *id, source };
-            cache.forget_tenant(id).await.map_err(failed)?;
-        }
-        if let Some(database) = self.database() {
-            match database.remove(id).await {
-                // With `isolate_db: false` its rows are among everybody's, and the hooks had their turn.
-                Ok(()) | Err(DatabaseError::NotRemovable { .. }) => {}
-                Err(source) => return Err(TenantError::Data { id: *id, step: "dropped", source }),
-            }
-        }
-        self.store().remove(id).await?;
-        self.runtime.admission.directory.forget(id);
-        Ok(())
-    }
-
-    async fn hook(&self, hook: TenantHook, name: &'static str, id: &TenantId) -> Result<(), TenantError> {
-        for plugin in &self.plugins {
-            plugin
-                .tenant_hook(hook, self.runtime.admission.directory.living(id))
-                .await
-                .map_err(|error| TenantError::Hook { id: *id, plugin: plugin.name(), hook: name, error })?;
-        }
-        Ok(())
-    }
-
     pub(super) fn store(&self) -> &Arc<dyn DirectoryStore> {
         self.runtime.admission.directory.store()
     }
 
-    fn database(&self) -> Option<&Database> {
+    pub(super) fn database(&self) -> Option<&Database> {
         self.runtime.database.as_ref()
     }
 }

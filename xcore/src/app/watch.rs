@@ -1,23 +1,30 @@
 //! Notices what other processes did to the directory, within a second.
 
+use std::collections::HashMap;
 use std::sync::Weak;
 use std::time::Duration;
 
-use tracing::{error, info, warn};
+use futures_util::future::join_all;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::{info, warn};
 
 use super::instance::Inner;
 use crate::plugin::chain;
-use crate::tenancy::{State, TenantId};
+use crate::tenancy::{State, StoreError, TenantId};
 
 /// How often the directory's revision is read.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Runs until the app goes away.
-pub(super) async fn watch(app: Weak<Inner>) {
-    let mut ticks = tokio::time::interval(INTERVAL);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+/// How long what could not be finished rests before it is tried again.
+const RETRY: Duration = Duration::from_secs(15);
+
+/// Empties the directory's memory within a second of a change by another process. Runs until the app goes away.
+///
+/// It waits for nothing but that one query: what a change asks for is done by [`follow`].
+pub(super) async fn watch(app: Weak<Inner>, changes: tokio::sync::watch::Sender<()>) {
+    let mut ticks = interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_reachable = true;
-    let mut has_unfinished = false;
     loop {
         ticks.tick().await;
         let Some(app) = app.upgrade() else { return };
@@ -27,8 +34,8 @@ pub(super) async fn watch(app: Weak<Inner>) {
                     info!("the directory can be read again");
                 }
                 is_reachable = true;
-                if changed || has_unfinished {
-                    has_unfinished = follow(&app).await;
+                if changed {
+                    changes.send_replace(());
                 }
             }
             // Said once: a database that is away would fill the log otherwise.
@@ -41,38 +48,74 @@ pub(super) async fn watch(app: Weak<Inner>) {
     }
 }
 
-/// Gives new tenants their jobs and finishes deletions that the command line began; whether some are left.
-async fn follow(app: &Inner) -> bool {
-    let records = match app.tenants.list().await {
-        Ok(records) => records,
-        Err(problem) => {
-            warn!(error = %chain(&problem), "the directory cannot be read");
-            return true;
-        }
-    };
-    let mut is_unfinished = false;
-    let mut active: Vec<TenantId> = Vec::new();
-    for record in records {
-        match record.state {
-            State::Active => active.push(record.id),
-            // Another process is at it, or was killed: the next start finishes it.
-            State::Provisioning => {}
-            State::Deleting => match app.tenants.finish_deleting(&record.id).await {
-                Ok(()) => info!(tenant = %record.id, "deleted"),
-                Err(problem) => {
-                    is_unfinished = true;
-                    error!(tenant = %record.id, error = %chain(&problem), "the tenant cannot be deleted yet");
+/// Gives new tenants their jobs, takes what deleted ones left, and finishes what was begun. Runs until the app goes away.
+pub(super) async fn follow(app: Weak<Inner>, mut changes: tokio::sync::watch::Receiver<()>) {
+    // The lives that have their jobs.
+    let mut entered: HashMap<TenantId, i64> = HashMap::new();
+    let mut again: Option<Instant> = None;
+    loop {
+        let retry = async {
+            match again {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return;
                 }
-            },
+            }
+            () = retry => {}
         }
+        let Some(app) = app.upgrade() else { return };
+        let is_done = match catch_up(&app, &mut entered).await {
+            Ok(is_done) => is_done,
+            Err(problem) => {
+                warn!(error = %chain(&problem), "the directory cannot be read");
+                false
+            }
+        };
+        again = (!is_done).then(|| Instant::now() + RETRY);
     }
-    if let Some(scheduler) = &app.runtime.scheduler {
-        for id in &active {
-            if let Err(problem) = scheduler.tenant_activated(id).await {
-                is_unfinished = true;
-                warn!(tenant = %id, error = %chain(&problem), "the tenant has not got its jobs yet");
+}
+
+/// Whether nothing is left to do.
+async fn catch_up(app: &Inner, entered: &mut HashMap<TenantId, i64>) -> Result<bool, StoreError> {
+    let tenants = &app.tenants;
+    let directory = &app.runtime.admission.directory;
+    let records = directory.store().list().await?;
+    let mut is_done = true;
+    let keeps_lives = directory.store().is_managed();
+    let known = directory.all_living().into_iter().chain(entered.iter().map(|(id, life)| (*id, *life)));
+    let gone: HashMap<TenantId, i64> = known
+        .filter(|(id, life)| !records.iter().any(|record| record.id == *id && record.life == *life))
+        .collect();
+    if keeps_lives {
+        for id in gone.keys() {
+            entered.remove(id);
+            if let Err(problem) = tenants.follow_deletion(id).await {
+                is_done = false;
+                warn!(tenant = %id, error = %chain(&problem), "a deleted tenant has left something behind");
             }
         }
     }
-    is_unfinished
+    let is_unfinished = |state| matches!(state, State::Provisioning | State::Deleting);
+    let unfinished = records.iter().filter(|record| is_unfinished(record.state));
+    is_done &= join_all(unfinished.map(|record| tenants.finish(record))).await.into_iter().all(|done| done);
+    for record in directory.active().await? {
+        if entered.get(&record.id) == Some(&record.life) {
+            continue;
+        }
+        match tenants.enter(&record.id).await {
+            Ok(()) => {
+                entered.insert(record.id, record.life);
+            }
+            Err(problem) => {
+                is_done = false;
+                warn!(tenant = %record.id, error = %chain(&problem), "the tenant has not got its jobs yet");
+            }
+        }
+    }
+    Ok(is_done)
 }

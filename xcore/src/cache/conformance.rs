@@ -31,7 +31,7 @@ pub(super) async fn check(make: impl Fn(CacheSettings) -> Cache) {
 }
 
 fn tenant(cache: &Cache, id: &str) -> TenantCache {
-    cache.tenant(&Tenant::admit(TenantId::parse(id).unwrap()))
+    cache.tenant(&Tenant::admit(TenantId::parse(id).unwrap(), 0))
 }
 
 /// Waits until a claim holds. The deadline is far beyond what any backend needs.

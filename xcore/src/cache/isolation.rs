@@ -135,7 +135,7 @@ fn named(error: &CacheError) -> &'static str {
 
 async fn follow(cache: &Cache, steps: &[Step]) -> TestCaseResult {
     let ids = TENANTS.map(|id| TenantId::parse(id).unwrap());
-    let handles = ids.map(|id| cache.tenant(&Tenant::admit(id)));
+    let handles = ids.map(|id| cache.tenant(&Tenant::admit(id, 0)));
     let mut model: [BTreeMap<String, i64>; TENANTS.len()] = Default::default();
     for step in steps {
         match step {

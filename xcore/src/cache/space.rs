@@ -78,7 +78,7 @@ mod tests {
     use crate::tenancy::TenantId;
 
     fn acme() -> Space {
-        Space::Tenant(Tenant::admit(TenantId::parse("acme").unwrap()))
+        Space::Tenant(Tenant::admit(TenantId::parse("acme").unwrap(), 0))
     }
 
     #[test]

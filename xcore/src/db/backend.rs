@@ -72,6 +72,9 @@ impl Sql {
     }
 }
 
+/// The right to create or delete one tenant. It ends when it is dropped.
+pub(crate) type TenantClaim = Box<dyn std::any::Any + Send + Sync>;
+
 /// Rows as they come.
 pub(crate) type Rows<'a> = BoxStream<'a, Result<QueryResult, DbErr>>;
 
@@ -111,6 +114,13 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// All tenants that have a database of their own, sorted.
     fn tenants(&self) -> BoxFuture<'_, Result<Vec<TenantId>, DatabaseError>>;
+
+    /// The right to create or, with `removal`, to delete the tenant, among all processes, for as long as what is given
+    /// is held. Waits for it.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Served`] for a removal beside a server, which has to do it itself; when the right is not to be had.
+    fn claim<'a>(&'a self, id: &'a TenantId, removal: bool) -> BoxFuture<'a, Result<TenantClaim, DatabaseError>>;
 
     /// Waits for the users of the tenant's database and deletes it; does nothing when there is none.
     fn remove<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>>;

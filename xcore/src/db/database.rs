@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::backend::{Backend, Place};
+use super::backend::{Backend, Place, TenantClaim};
 use super::sqlite::Sqlite;
 use super::{DatabaseError, DatabaseSettings, MigrationReport, Migrations, SharedDb, TenantDb};
 use crate::tenancy::{Tenant, TenantId};
@@ -46,6 +46,11 @@ impl Database {
     /// Makes the tenant's database; does nothing when it exists. May be cancelled and run again.
     pub(crate) async fn provision(&self, id: &TenantId) -> Result<(), DatabaseError> {
         self.backend.provision(id).await
+    }
+
+    /// The right to create or delete the tenant, among all processes that work on the data, while the claim is held.
+    pub(crate) async fn claim(&self, id: &TenantId, removal: bool) -> Result<TenantClaim, DatabaseError> {
+        self.backend.claim(id, removal).await
     }
 
     /// Whether the tenant has a database. A tenant that works on the shared one always has.

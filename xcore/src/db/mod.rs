@@ -6,6 +6,7 @@
 //!
 //! # SQLite
 //! ```text
+//! data/locks/              held while a tenant is created or deleted
 //! data/xcore.lock          held by the process that serves
 //! data/directory.db        which tenants there are; no tenant's connection can read it
 //! data/shared.db           shared tables; also the tenant `public`, and everybody with `isolate_db: false`
@@ -38,6 +39,7 @@ mod settings;
 mod sqlite;
 mod transaction;
 
+pub(crate) use backend::TenantClaim;
 pub use database::Database;
 pub use error::DatabaseError;
 pub use handle::{SharedDb, TenantDb};

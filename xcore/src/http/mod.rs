@@ -4,4 +4,4 @@ mod by_name;
 mod router;
 
 pub(crate) use by_name::{CallError, request_for};
-pub(crate) use router::{full_path, router};
+pub(crate) use router::{full_path, router, routers_by_name};

@@ -1,6 +1,6 @@
 //! The axum router of an app.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,19 +14,40 @@ use crate::plugin::{ActionSpec, AnyMounted};
 /// The routes of all plugins below `prefix`. Whatever is not there is answered by a problem document.
 ///
 /// `app!` has proved that no two of them clash, so axum cannot panic here.
-pub(crate) fn router(prefix: &str, plugins: &[(&'static str, Arc<dyn AnyMounted>)], with_internal: bool) -> Router {
+pub(crate) fn router(
+    prefix: &str,
+    plugins: &[(&'static str, Arc<dyn AnyMounted>)],
+    others: Option<Router>,
+) -> Router {
     let mut routes: BTreeMap<String, MethodRouter> = BTreeMap::new();
     for (path, plugin) in plugins {
-        for (spec, methods) in plugin.routes(with_internal) {
+        for (spec, methods) in plugin.routes().into_iter().filter(|(spec, _)| !spec.internal) {
             let route = routes.entry(full_path(prefix, path, spec)).or_default();
             *route = std::mem::take(route).merge(methods);
         }
     }
-    routes
-        .into_iter()
-        .fold(Router::new(), |router, (path, methods)| router.route(&path, methods))
-        .fallback(no_such_route)
-        .method_not_allowed_fallback(no_such_method)
+    let router =
+        routes.into_iter().fold(Router::new(), |router, (path, methods)| router.route(&path, methods));
+    let router = match others {
+        Some(others) => router.merge(others),
+        None => router,
+    };
+    router.fallback(no_such_route).method_not_allowed_fallback(no_such_method)
+}
+
+/// A router for each action, internal ones too, that holds nothing else.
+pub(crate) fn routers_by_name(
+    prefix: &str,
+    plugins: &[(&'static str, Arc<dyn AnyMounted>)],
+) -> HashMap<(&'static str, &'static str), Router> {
+    let mut routers = HashMap::new();
+    for (path, plugin) in plugins {
+        for (spec, methods) in plugin.routes() {
+            let router = Router::new().route(&full_path(prefix, path, spec), methods);
+            routers.insert((spec.plugin, spec.name), router);
+        }
+    }
+    routers
 }
 
 /// `{app.prefix}{plugin path}{action path}`, without a slash at the end unless it is all there is.

@@ -1,5 +1,6 @@
 //! The context of a call: a tenant and what belongs to it.
 
+use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
@@ -73,7 +74,13 @@ where
     S: Send + Sync,
     AppState: FromRef<S>,
 {
-    let AppState(runtime) = AppState::from_ref(state);
+    let AppState { runtime, plugin } = AppState::from_ref(state);
+    // I6: a context holds what its plugin was granted, so it is no way around `requires`, `callers` and grants.
+    if let Some((serving, caller)) = plugin
+        && serving != TypeId::of::<P>()
+    {
+        return Err(Error::internal(ForeignContext { caller, plugin: P::NAME }));
+    }
     let mounted = runtime.plugin::<P>().ok_or_else(|| not_running(P::NAME))?;
     let tenant = runtime.admission.admit(&parts.headers, &parts.uri, &parts.extensions).await?;
     Ok(P::Context::new(&mounted, tenant))
@@ -87,9 +94,20 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let AppState(runtime) = AppState::from_ref(state);
+        let AppState { runtime, .. } = AppState::from_ref(state);
         Ok(runtime.admission.admit(&parts.headers, &parts.uri, &parts.extensions).await?)
     }
+}
+
+/// An action asks for the context of another plugin.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "an action of plugin `{caller}` takes the context of plugin `{plugin}` as an argument, which would give it what `{plugin}` \
+     was granted; call the plugin with `ctx.call` instead"
+)]
+struct ForeignContext {
+    caller: &'static str,
+    plugin: &'static str,
 }
 
 pub(super) fn not_running(plugin: &str) -> Error {

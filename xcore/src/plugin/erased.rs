@@ -163,11 +163,20 @@ pub(crate) enum TenantHook {
     Deleted,
 }
 
+impl TenantHook {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "tenant_created",
+            Self::Deleted => "tenant_deleted",
+        }
+    }
+}
+
 /// A plugin in a running app, without its type.
 pub(crate) trait AnyMounted: Send + Sync {
     fn name(&self) -> &'static str;
-    /// The routes of its actions, those that are internal too when asked for.
-    fn routes(&self, with_internal: bool) -> Vec<(&'static ActionSpec, MethodRouter)>;
+    /// The routes of its actions, internal ones too.
+    fn routes(&self) -> Vec<(&'static ActionSpec, MethodRouter)>;
     /// Runs a job as a tenant; `None` when there is no such job.
     fn run_job(&self, run: &JobRun, tenant: Tenant) -> Option<BoxFuture<'static, Result<()>>>;
     fn app_hook(&self, hook: AppHook) -> BoxFuture<'static, Result<()>>;
@@ -187,10 +196,9 @@ impl<P: PluginActions> AnyMounted for Live<P> {
         P::NAME
     }
 
-    fn routes(&self, with_internal: bool) -> Vec<(&'static ActionSpec, MethodRouter)> {
+    fn routes(&self) -> Vec<(&'static ActionSpec, MethodRouter)> {
         P::actions()
             .into_iter()
-            .filter(|action| with_internal || !action.spec.internal)
             .map(|ActionEntry { spec, http }| {
                 let service = ActionService { mounted: Arc::clone(&self.mounted), http };
                 (spec, on(filter(spec.verb), service))
@@ -222,15 +230,15 @@ impl<P: PluginActions> AnyMounted for Live<P> {
     }
 
     fn tenant_hook(&self, hook: TenantHook, tenant: Tenant) -> BoxFuture<'static, Result<()>> {
-        let (run, name) = match hook {
-            TenantHook::Created => (self.hooks.tenant_created, "tenant_created"),
-            TenantHook::Deleted => (self.hooks.tenant_deleted, "tenant_deleted"),
+        let run = match hook {
+            TenantHook::Created => self.hooks.tenant_created,
+            TenantHook::Deleted => self.hooks.tenant_deleted,
         };
         let Some(run) = run else { return std::future::ready(Ok(())).boxed() };
         let mounted = Arc::clone(&self.mounted);
         async move {
             let context = P::Context::new(&mounted, tenant);
-            supervised(&Call::of_hook(P::NAME, name), None, run(mounted, context)).await
+            supervised(&Call::of_hook(P::NAME, hook.as_str()), None, run(mounted, context)).await
         }
         .boxed()
     }

@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use axum::body::to_bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, VARY};
 use axum::http::request::Parts;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::handle::permit;
 use super::supervisor::{Call, X_REQUEST_ID, supervise};
 use super::{ActionSpec, AppState, Mounted, Plugin, PluginContext};
 use crate::error::{Cause, Error, Result};
-use crate::tenancy::Preadmitted;
 
 /// axum's own limit, which needs no entry in the request.
 const AXUM_BODY_LIMIT: usize = 2 * 1024 * 1024;
@@ -42,11 +40,6 @@ where
                 Ok(tenant) => tenant,
                 Err(refused) => return Error::from(refused).into_response(),
             };
-        if let Some(caller) = request.extensions().get::<Preadmitted>().and_then(|by_name| by_name.caller)
-            && let Err(refused) = permit(spec, caller)
-        {
-            return refused.into_response();
-        }
         call.tenant(&tenant);
         let context = P::Context::new(&mounted, tenant);
         action(Arc::clone(&mounted), context, request).await
@@ -60,6 +53,9 @@ where
         && let Ok(status) = StatusCode::from_u16(status)
     {
         *response.status_mut() = status;
+    }
+    if let Some(vary) = &mounted.runtime().vary {
+        response.headers_mut().append(VARY, vary.clone());
     }
     finish(&call, &mut response);
     response
@@ -218,6 +214,13 @@ pub fn done<T: Done>(result: T) -> Result<()> {
     result.done()
 }
 
+/// What an extractor said of a mistake that is ours.
+#[derive(Debug, thiserror::Error)]
+#[error("an extractor cannot work here: {text}")]
+struct Rejected {
+    text: String,
+}
+
 /// Longest text of a rejection that becomes the detail of a problem.
 const REJECTION_LIMIT: usize = 16 * 1024;
 
@@ -235,7 +238,12 @@ async fn rejected(response: Response) -> Response {
         Ok(text) => String::from_utf8_lossy(&text).into_owned(),
         Err(_) => String::new(),
     };
-    let mut problem = Error::new(parts.status, detail).into_response();
+    let mut problem = if parts.status.is_server_error() {
+        // It speaks of our types, not of the client's request.
+        Error::internal(Rejected { text: detail }).into_response()
+    } else {
+        Error::new(parts.status, detail).into_response()
+    };
     for (name, value) in &parts.headers {
         if !problem.headers().contains_key(name) && name != axum::http::header::CONTENT_LENGTH {
             problem.headers_mut().append(name, value.clone());

@@ -21,11 +21,11 @@ pub struct Mounted<P: Plugin> {
 
 impl<P: Plugin> Mounted<P> {
     pub(crate) fn new(plugin: P, config: P::Config, runtime: Arc<Runtime>) -> Self {
-        Self { plugin, config: Arc::new(config), state: AppState(runtime) }
+        Self { plugin, config: Arc::new(config), state: AppState::of_plugin::<P>(runtime) }
     }
 
     pub(crate) fn runtime(&self) -> &Arc<Runtime> {
-        &self.state.0
+        &self.state.runtime
     }
 
     /// The instance.

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use axum::http::HeaderValue;
+
 use super::{Mounted, Plugin};
 use crate::cache::Cache;
 use crate::db::Database;
@@ -17,6 +19,8 @@ pub struct Runtime {
     pub(crate) request_timeout: Duration,
     pub(crate) body_limit: usize,
     pub(crate) admission: Admission,
+    /// What an answer depends on besides its URL, for caches between here and the client (RFC 9111, section 4.1).
+    pub(crate) vary: Option<HeaderValue>,
     pub(crate) database: Option<Database>,
     pub(crate) cache: Option<Cache>,
     pub(crate) scheduler: Option<Scheduler>,
@@ -36,18 +40,30 @@ impl Runtime {
 ///
 /// It is opaque. A context is got from it by extraction, never by name.
 #[derive(Clone)]
-pub struct AppState(pub(crate) Arc<Runtime>);
+pub struct AppState {
+    pub(crate) runtime: Arc<Runtime>,
+    /// The plugin whose action is being called, `None` in routes of the app's own.
+    pub(crate) plugin: Option<(TypeId, &'static str)>,
+}
 
 impl AppState {
+    pub(crate) fn of(runtime: &Arc<Runtime>) -> Self {
+        Self { runtime: Arc::clone(runtime), plugin: None }
+    }
+
+    pub(crate) fn of_plugin<P: Plugin>(runtime: Arc<Runtime>) -> Self {
+        Self { runtime, plugin: Some((TypeId::of::<P>(), P::NAME)) }
+    }
+
     /// `app.name` of `xcore.yaml`.
     #[must_use]
     pub fn app_name(&self) -> &str {
-        &self.0.app_name
+        &self.runtime.app_name
     }
 }
 
 impl std::fmt::Debug for AppState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AppState").field("app", &self.0.app_name).finish_non_exhaustive()
+        f.debug_struct("AppState").field("app", &self.runtime.app_name).finish_non_exhaustive()
     }
 }

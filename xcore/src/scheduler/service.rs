@@ -120,16 +120,26 @@ impl Scheduler {
         declared.insert(JobCall::new(plugin, job), Declared { schedule, overlap, timeout });
     }
 
+    /// Lets a tenant have jobs, after its creation began. It has none yet.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub(crate) async fn tenant_opened(&self, id: &TenantId) -> Result<(), SchedulerError> {
+        let owner = self.0.core.owner(*id);
+        self.0.core.engine.backend.open(owner).await?;
+        self.0.core.engine.runs.open_owner(owner);
+        Ok(())
+    }
+
     /// Gives a tenant that is active now the declared jobs. Repeating it changes nothing. With isolation
     /// off, the jobs are there once for all.
     ///
     /// # Errors
     /// When the store is unavailable; some of the jobs may be there.
     pub(crate) async fn tenant_activated(&self, id: &TenantId) -> Result<(), SchedulerError> {
+        self.tenant_opened(id).await?;
         let core = &self.0.core;
         let owner = core.owner(*id);
-        core.engine.backend.open(owner).await?;
-        core.engine.runs.open_owner(owner);
         for entry in core.declared_jobs(owner) {
             let schedule = entry.schedule.clone();
             core.engine.backend.put(entry).await?;

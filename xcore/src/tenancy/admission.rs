@@ -7,6 +7,8 @@ use super::{Directory, Sources, TenancyError, Tenant, TenantId};
 
 /// Decides which tenant a request belongs to.
 pub(crate) struct Admission {
+    /// Tells the apps of one process apart.
+    pub(crate) app: u64,
     /// `false`: every request belongs to the default tenant.
     pub(crate) enabled: bool,
     pub(crate) sources: Sources,
@@ -19,8 +21,8 @@ pub(crate) struct Admission {
 #[derive(Clone)]
 pub(crate) struct Preadmitted {
     pub(crate) tenant: Tenant,
-    /// The plugin that calls, `None` for the app itself (a job, the command line, a test).
-    pub(crate) caller: Option<&'static str>,
+    /// The [`Admission::app`] that admitted it; another app in the same process has other tenants.
+    pub(crate) app: u64,
 }
 
 impl Admission {
@@ -31,22 +33,20 @@ impl Admission {
         uri: &Uri,
         extensions: &Extensions,
     ) -> Result<Tenant, TenancyError> {
-        if let Some(preadmitted) = extensions.get::<Preadmitted>() {
+        if let Some(preadmitted) = extensions.get::<Preadmitted>()
+            && preadmitted.app == self.app
+        {
             return Ok(preadmitted.tenant.clone());
         }
         let id = self.identify(headers, uri)?;
         match self.directory.remembered(&id) {
-            Some(answer) => answer,
+            Some(tenant) => Ok(tenant),
             None => self.directory.admit(&id).await,
         }
     }
 
     fn identify(&self, headers: &HeaderMap, uri: &Uri) -> Result<TenantId, TenancyError> {
         let named = if self.enabled { self.sources.tenant_of(headers, uri)? } else { None };
-        if named.is_some_and(|id| id.is_public() && self.default != Some(id)) {
-            // `public` is the name of what all tenants share; it is a tenant only as the default.
-            return Err(TenancyError::Unknown);
-        }
         named.or(self.default).ok_or_else(|| TenancyError::Missing { header: self.sources.hint() })
     }
 }

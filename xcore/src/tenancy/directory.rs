@@ -1,20 +1,20 @@
 //! Which tenants exist, looked up once and remembered.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{DirectoryStore, State, StoreError, TenancyError, Tenant, TenantId};
+use super::turns::Turns;
+use super::{DirectoryStore, State, StoreError, TenancyError, Tenant, TenantId, TenantRecord};
 
 /// How long an unknown name is remembered. Short, so that a tenant that another process creates is not hidden.
 const UNKNOWN_TTL: Duration = Duration::from_secs(1);
 
-/// How many names are remembered. A flood of made-up names empties the memory, it does not grow it.
-const CAPACITY: usize = 100_000;
+/// How many unknown names are remembered. A flood of made-up names empties this memory, and no other.
+const UNKNOWN_CAPACITY: usize = 10_000;
 
-/// How many different names can be looked up at once; the same name is looked up once.
-const FLIGHTS: usize = 64;
+/// How long the store may take. After that the answer is 503, and the tenants in memory are served on.
+const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
 
 /// Which tenants exist and in what state.
 ///
@@ -22,33 +22,39 @@ const FLIGHTS: usize = 64;
 /// requests wait for it; no lookup holds a database connection across a handler.
 pub struct Directory {
     store: Arc<dyn DirectoryStore>,
+    /// Whether `public` is a tenant: it is as the default one only.
+    serves_public: bool,
     known: papaya::HashMap<TenantId, Known>,
-    /// One [`Tenant`] per tenant that this process has admitted and not seen deleted.
+    unknown: papaya::HashMap<TenantId, Instant>,
+    /// One [`Tenant`] per life of a tenant that this process has admitted.
     living: papaya::HashMap<TenantId, Tenant>,
     /// Tenants that this process cannot serve now, whatever the store says.
     held: papaya::HashSet<TenantId>,
-    flights: Box<[tokio::sync::Mutex<()>]>,
-    hasher: RandomState,
+    lookups: Turns,
     ttl: Duration,
+    /// Counts what happened to the memory, so that a lookup notices what it was overtaken by.
+    epoch: AtomicU64,
     revision: AtomicI64,
 }
 
 struct Known {
-    tenant: Option<Tenant>,
+    tenant: Tenant,
     until: Instant,
 }
 
 impl Directory {
     /// A directory over a store. `ttl` is how long a lookup of a tenant may be served from memory.
-    pub(crate) fn new(store: Arc<dyn DirectoryStore>, ttl: Duration) -> Self {
+    pub(crate) fn new(store: Arc<dyn DirectoryStore>, ttl: Duration, serves_public: bool) -> Self {
         Self {
             store,
+            serves_public,
             known: papaya::HashMap::new(),
+            unknown: papaya::HashMap::new(),
             living: papaya::HashMap::new(),
             held: papaya::HashSet::new(),
-            flights: (0..FLIGHTS).map(|_| tokio::sync::Mutex::new(())).collect(),
-            hasher: RandomState::new(),
+            lookups: Turns::default(),
             ttl,
+            epoch: AtomicU64::new(0),
             revision: AtomicI64::new(0),
         }
     }
@@ -60,62 +66,95 @@ impl Directory {
 
     /// The tenant, if memory can tell that it is active.
     #[inline]
-    pub(crate) fn remembered(&self, id: &TenantId) -> Option<Result<Tenant, TenancyError>> {
+    pub(crate) fn remembered(&self, id: &TenantId) -> Option<Tenant> {
         let known = self.known.pin();
         let found = known.get(id)?;
-        if found.until <= Instant::now() {
-            return None;
-        }
-        Some(found.tenant.clone().ok_or(TenancyError::Unknown))
+        (found.until > Instant::now()).then(|| found.tenant.clone())
     }
 
     /// Admits a tenant: it exists and is active.
     ///
     /// # Errors
-    /// [`TenancyError::Unknown`], or [`TenancyError::Unavailable`] when the store cannot be asked.
+    /// [`TenancyError::Unknown`], [`TenancyError::Held`], or [`TenancyError::Unavailable`] when the store cannot be asked
+    /// within 5 s.
     ///
     /// Cancellation safe: a dropped lookup leaves nothing behind.
     pub async fn admit(&self, id: &TenantId) -> Result<Tenant, TenancyError> {
-        if let Some(answer) = self.remembered(id) {
-            return answer;
+        if let Some(tenant) = self.remembered(id) {
+            return Ok(tenant);
         }
-        let flight = &self.flights[self.hasher.hash_one(id) as usize % FLIGHTS];
-        let _single = flight.lock().await;
-        if let Some(answer) = self.remembered(id) {
-            return answer;
+        if self.is_known_to_be_unknown(id) || (id.is_public() && !self.serves_public) {
+            return Err(TenancyError::Unknown);
         }
-        if self.held.pin().contains(id) {
-            return Err(TenancyError::Held);
-        }
-        // Read before the row: a change in between then empties what this lookup is about to remember.
-        let revision = self.revision.load(Ordering::Acquire);
-        let record =
-            self.store.find(id).await.map_err(|source| TenancyError::Unavailable { id: *id, source })?;
-        let tenant = match record.map(|record| record.state) {
-            Some(State::Active) => Some(self.living(id)),
-            Some(State::Provisioning | State::Deleting) => None,
-            // Deleted, also when another process did it.
-            None => {
-                self.end(id);
-                None
-            }
-        };
-        let ttl = if tenant.is_some() { self.ttl } else { self.ttl.min(UNKNOWN_TTL) };
-        let known = self.known.pin();
-        if known.len() >= CAPACITY {
-            known.clear();
-        }
-        known.insert(*id, Known { tenant: tenant.clone(), until: Instant::now() + ttl });
-        if self.revision.load(Ordering::Acquire) != revision {
-            known.remove(id);
-        }
-        tenant.ok_or(TenancyError::Unknown)
+        let unavailable = |source| TenancyError::Unavailable { id: *id, source };
+        let asked = tokio::time::timeout(LOOKUP_LIMIT, self.look_up(id)).await;
+        asked.unwrap_or(Err(StoreError::Slow { limit: LOOKUP_LIMIT })).map_err(unavailable)??;
+        // A change that overtook the lookup may have emptied the memory; what was read then still was true.
+        self.remembered(id).or_else(|| self.living.pin().get(id).cloned()).ok_or(TenancyError::Unknown)
     }
 
-    /// The tenant in its present life, whatever its state. For its creation and deletion; requests are
-    /// [admitted](Directory::admit).
-    pub(crate) fn living(&self, id: &TenantId) -> Tenant {
-        self.living.pin().get_or_insert_with(*id, || Tenant::admit(*id)).clone()
+    fn is_known_to_be_unknown(&self, id: &TenantId) -> bool {
+        self.unknown.pin().get(id).is_some_and(|until| *until > Instant::now())
+    }
+
+    /// Asks the store, once for all who wait for the same tenant.
+    async fn look_up(&self, id: &TenantId) -> Result<Result<(), TenancyError>, StoreError> {
+        let _turn = self.lookups.of(id).await;
+        if self.remembered(id).is_some() {
+            return Ok(Ok(()));
+        }
+        if self.is_known_to_be_unknown(id) {
+            return Ok(Err(TenancyError::Unknown));
+        }
+        // Read before the row: whatever happens from here on is noticed below.
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let record = self.store.find(id).await?;
+        if self.held.pin().contains(id) {
+            return Ok(Err(TenancyError::Held));
+        }
+        Ok(match record {
+            Some(record) if record.state == State::Active => {
+                let known = Known { tenant: self.living(&record), until: Instant::now() + self.ttl };
+                self.remember(&self.known, *id, known, epoch);
+                Ok(())
+            }
+            other => {
+                // Deleted, perhaps by another process.
+                if other.is_none()
+                    && let Some(tenant) = self.living.pin().remove(id)
+                {
+                    tenant.end();
+                }
+                if self.unknown.len() >= UNKNOWN_CAPACITY {
+                    self.unknown.pin().clear();
+                }
+                let until = Instant::now() + self.ttl.min(UNKNOWN_TTL);
+                self.remember(&self.unknown, *id, until, epoch);
+                Err(TenancyError::Unknown)
+            }
+        })
+    }
+
+    fn remember<V>(&self, memory: &papaya::HashMap<TenantId, V>, id: TenantId, value: V, epoch: u64) {
+        let memory = memory.pin();
+        memory.insert(id, value);
+        if self.epoch.load(Ordering::Acquire) != epoch {
+            memory.remove(&id);
+        }
+    }
+
+    /// The tenant in the life that the record tells of, whatever its state. An earlier life ends.
+    ///
+    /// For its creation and deletion; requests are [admitted](Directory::admit).
+    pub(crate) fn living(&self, record: &TenantRecord) -> Tenant {
+        let living = self.living.pin();
+        if let Some(earlier) = living.get(&record.id).filter(|tenant| tenant.life() != record.life) {
+            let earlier = earlier.clone();
+            self.forget(&record.id);
+            earlier.end();
+            living.remove(&record.id);
+        }
+        living.get_or_insert_with(record.id, || Tenant::admit(record.id, record.life)).clone()
     }
 
     /// Ends the present life of a tenant: whoever still holds it can do nothing more with it.
@@ -123,18 +162,32 @@ impl Directory {
         if let Some(tenant) = self.living.pin().remove(id) {
             tenant.end();
         }
+        self.forget(id);
+    }
+
+    /// The tenants that this process has admitted and not seen deleted, with their lives.
+    pub(crate) fn all_living(&self) -> Vec<(TenantId, i64)> {
+        self.living.pin().values().map(|tenant| (*tenant.id(), tenant.life())).collect()
     }
 
     /// Forgets what memory holds of a tenant. For the process that changes it.
     pub(crate) fn forget(&self, id: &TenantId) {
-        self.revision.fetch_sub(1, Ordering::AcqRel);
+        self.epoch.fetch_add(1, Ordering::AcqRel);
         self.known.pin().remove(id);
+        self.unknown.pin().remove(id);
     }
 
-    /// Refuses a tenant with 503 until this process is started again: its data does not fit the binary.
+    /// Refuses a tenant with 503 until it is released: its data does not fit the binary, or is being made.
     pub(crate) fn hold(&self, id: &TenantId) {
         self.held.pin().insert(*id);
         self.forget(id);
+    }
+
+    /// Ends what [`Directory::hold`] began.
+    pub(crate) fn release(&self, id: &TenantId) {
+        if self.held.pin().remove(id) {
+            self.forget(id);
+        }
     }
 
     /// Notices changes that other processes made; `true` when there were any.
@@ -142,7 +195,9 @@ impl Directory {
         let current = self.store.revision().await?;
         let changed = self.revision.swap(current, Ordering::AcqRel) != current;
         if changed {
+            self.epoch.fetch_add(1, Ordering::AcqRel);
             self.known.pin().clear();
+            self.unknown.pin().clear();
         }
         Ok(changed)
     }
@@ -151,9 +206,10 @@ impl Directory {
     ///
     /// # Errors
     /// When the store cannot be asked.
-    pub(crate) async fn active(&self) -> Result<Vec<TenantId>, StoreError> {
-        let all = self.store.list().await?;
-        Ok(all.into_iter().filter(|record| record.state == State::Active).map(|record| record.id).collect())
+    pub(crate) async fn active(&self) -> Result<Vec<TenantRecord>, StoreError> {
+        let mut all = self.store.list().await?;
+        all.retain(|record| record.state == State::Active && (self.serves_public || !record.id.is_public()));
+        Ok(all)
     }
 }
 
@@ -164,7 +220,6 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::tenancy::TenantRecord;
 
     /// Counts lookups and answers after a turn of the scheduler, so that lookups overlap.
     struct Slow {
@@ -197,7 +252,7 @@ mod tests {
             Ok(())
         }
 
-        async fn remove(&self, _: &TenantId) -> Result<(), StoreError> {
+        async fn remove(&self, _: &TenantId, _: i64) -> Result<(), StoreError> {
             Ok(())
         }
 
@@ -208,7 +263,7 @@ mod tests {
 
     fn slow(state: Option<State>) -> (Arc<Slow>, Directory) {
         let store = Arc::new(Slow { lookups: AtomicUsize::new(0), state: std::sync::Mutex::new(state) });
-        let directory = Directory::new(store.clone(), Duration::from_secs(60));
+        let directory = Directory::new(store.clone(), Duration::from_secs(60), false);
         (store, directory)
     }
 
@@ -253,5 +308,38 @@ mod tests {
         });
         assert!(admitted.is_ok());
         assert!(directory.remembered(&acme).is_none(), "read before the change, so not remembered");
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_made_up_names_evicts_no_tenant() {
+        let (store, directory) = slow(Some(State::Active));
+        let acme = TenantId::parse("acme").unwrap();
+        directory.admit(&acme).await.unwrap();
+        *store.state.lock().unwrap() = None;
+        for number in 0..UNKNOWN_CAPACITY + 10 {
+            assert!(directory.admit(&TenantId::parse(&format!("x{number}")).unwrap()).await.is_err());
+        }
+        assert!(directory.remembered(&acme).is_some());
+        assert!(directory.unknown.len() <= UNKNOWN_CAPACITY);
+    }
+
+    #[tokio::test]
+    async fn a_new_life_ends_the_one_before() {
+        let (_, directory) = slow(Some(State::Active));
+        let acme = TenantId::parse("acme").unwrap();
+        let first = directory.living(&TenantRecord { life: 1, ..TenantRecord::active(acme) });
+        let same = directory.living(&TenantRecord { life: 1, ..TenantRecord::active(acme) });
+        assert!(!first.has_ended());
+        let second = directory.living(&TenantRecord { life: 2, ..TenantRecord::active(acme) });
+        assert!(first.has_ended() && same.has_ended() && !second.has_ended());
+        directory.end(&acme);
+        assert!(second.has_ended());
+    }
+
+    #[tokio::test]
+    async fn public_is_a_tenant_only_where_it_is_the_default() {
+        let (_, directory) = slow(Some(State::Active));
+        let public = TenantId::parse("public").unwrap();
+        assert!(matches!(directory.admit(&public).await, Err(TenancyError::Unknown)));
     }
 }

@@ -19,8 +19,11 @@ pub enum TenancyError {
     #[error("the Host of the request is malformed; send one host name with at most one label before the base domain")]
     MalformedHost,
     /// 400: the header is there more than once.
-    #[error("the tenant header is sent more than once; send it once")]
-    Repeated,
+    #[error("the header `{name}` is sent more than once; send it once")]
+    Repeated {
+        /// Which header.
+        name: String,
+    },
     /// 400: no source names a tenant and there is no default.
     #[error("the request names no tenant; send the header {header}")]
     Missing {

@@ -11,6 +11,7 @@ mod id;
 mod sources;
 mod store;
 mod tenant;
+mod turns;
 
 pub use directory::Directory;
 pub use error::TenancyError;
@@ -20,4 +21,5 @@ pub use store::{DirectoryStore, State, StoreError, TenantRecord};
 pub use tenant::Tenant;
 
 pub(crate) use admission::{Admission, Preadmitted};
+pub(crate) use turns::Turns;
 pub(crate) use store::{Existence, FixedStore, OpenStore};

@@ -63,7 +63,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
-        return Err(TenancyError::Repeated);
+        return Err(TenancyError::Repeated { name: name.to_string() });
     }
     Ok(first.map(|value| value.as_bytes()))
 }
@@ -116,6 +116,6 @@ mod tests {
     #[test]
     fn a_header_that_is_sent_twice_is_refused() {
         let twice: &[(&str, &[u8])] = &[("x-tenant-id", b"acme"), ("x-tenant-id", b"acme")];
-        assert!(matches!(tenant_of(twice, "/"), Err(TenancyError::Repeated)));
+        assert!(matches!(tenant_of(twice, "/"), Err(TenancyError::Repeated { .. })));
     }
 }

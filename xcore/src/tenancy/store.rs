@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -17,6 +18,8 @@ pub enum State {
     Active,
     /// Its data is being dropped. Not routable.
     Deleting,
+    /// What another version of xcore has written. Not routable, and left alone.
+    Foreign,
 }
 
 impl State {
@@ -27,11 +30,13 @@ impl State {
             Self::Provisioning => "provisioning",
             Self::Active => "active",
             Self::Deleting => "deleting",
+            Self::Foreign => "unknown to this version",
         }
     }
 
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Provisioning, Self::Active, Self::Deleting].into_iter().find(|state| state.as_str() == text)
+    pub(crate) fn parse(text: &str) -> Self {
+        let known = [Self::Provisioning, Self::Active, Self::Deleting];
+        known.into_iter().find(|state| state.as_str() == text).unwrap_or(Self::Foreign)
     }
 }
 
@@ -44,12 +49,14 @@ pub struct TenantRecord {
     pub state: State,
     /// The [fingerprint](crate::db::Migrations) of the migrations that its data has; `None` before the first one.
     pub version: Option<String>,
+    /// A number that no other tenant of this name has had or will have. 0 where the directory does not keep one.
+    pub life: i64,
 }
 
 impl TenantRecord {
     /// A tenant whose data is not versioned by the directory.
     pub(crate) fn active(id: TenantId) -> Self {
-        Self { id, state: State::Active, version: None }
+        Self { id, state: State::Active, version: None, life: 0 }
     }
 }
 
@@ -77,11 +84,11 @@ pub enum StoreError {
         /// How to get one that can.
         remedy: &'static str,
     },
-    /// What is stored has no meaning to this version.
-    #[error("the directory holds {what}, which this version does not know; was a newer version here?")]
-    Foreign {
-        /// What was found.
-        what: String,
+    /// The store took too long.
+    #[error("the directory did not answer within {limit:?}")]
+    Slow {
+        /// How long it was waited for.
+        limit: Duration,
     },
     /// The database failed.
     #[error("the directory's table cannot be read or written")]
@@ -105,8 +112,8 @@ pub trait DirectoryStore: Send + Sync + 'static {
     async fn advance(&self, id: &TenantId, from: State, to: State) -> Result<bool, StoreError>;
     /// Notes the migrations that a tenant's data has.
     async fn set_version(&self, id: &TenantId, version: &str) -> Result<(), StoreError>;
-    /// Forgets a tenant.
-    async fn remove(&self, id: &TenantId) -> Result<(), StoreError>;
+    /// Forgets a tenant that is being deleted, in this life of it only.
+    async fn remove(&self, id: &TenantId, life: i64) -> Result<(), StoreError>;
     /// Whether it keeps the state of each tenant; the others know only active ones.
     fn is_managed(&self) -> bool {
         false
@@ -153,7 +160,7 @@ impl DirectoryStore for FixedStore {
         Ok(())
     }
 
-    async fn remove(&self, _: &TenantId) -> Result<(), StoreError> {
+    async fn remove(&self, _: &TenantId, _: i64) -> Result<(), StoreError> {
         Err(FIXED)
     }
 
@@ -205,7 +212,7 @@ impl<E: Existence> DirectoryStore for OpenStore<E> {
         Ok(())
     }
 
-    async fn remove(&self, _: &TenantId) -> Result<(), StoreError> {
+    async fn remove(&self, _: &TenantId, _: i64) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -18,13 +18,19 @@ pub struct Tenant(Arc<Admitted>);
 
 struct Admitted {
     id: TenantId,
+    life: i64,
     has_ended: AtomicBool,
 }
 
 impl Tenant {
     /// Records an admission. The only caller is the directory, which makes one per life.
-    pub(crate) fn admit(id: TenantId) -> Self {
-        Self(Arc::new(Admitted { id, has_ended: AtomicBool::new(false) }))
+    pub(crate) fn admit(id: TenantId, life: i64) -> Self {
+        Self(Arc::new(Admitted { id, life, has_ended: AtomicBool::new(false) }))
+    }
+
+    /// Which life of its name this is, see [`TenantRecord`](super::TenantRecord).
+    pub(crate) fn life(&self) -> i64 {
+        self.0.life
     }
 
     /// Ends this life: the tenant is being deleted.

@@ -50,6 +50,7 @@ pub(super) async fn check(
             State::Active if outdated.contains(&record.id) => say("migrations pending; run `migrate`")?,
             State::Active => {}
             State::Provisioning => say("its creation was cut off; the next start finishes it")?,
+            State::Foreign => say("in a state that this version does not know; a newer version made it")?,
             State::Deleting => say("its deletion was cut off; the next start finishes it")?,
         }
     }

@@ -1,6 +1,6 @@
 //! `serve`: listens until it is told to stop.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use xcore_build::config::Loaded;
 
@@ -11,8 +11,19 @@ use crate::app::{AppBuilder, Instance};
 
 pub(super) async fn serve(builder: AppBuilder, loaded: Loaded, out: &mut impl Write) -> Result<(), Failure> {
     // Before anything is opened, so that a signal during a long start is not lost.
-    let stop = tokio::spawn(stop_signal());
-    let app = builder.start(loaded, Extent::Serving).await?;
+    let mut stop = tokio::spawn(async {
+        stop_signal().await;
+        // Somebody who asks twice does not want to wait.
+        tokio::spawn(async {
+            stop_signal().await;
+            std::process::exit(1);
+        });
+    });
+    let app = tokio::select! {
+        app = builder.start(loaded, Extent::Serving) => app?,
+        // Nothing was acknowledged yet, and what was begun is finished by the next start.
+        _ = &mut stop => return Ok(()),
+    };
     let listener = match app.listen().await {
         Ok(listener) => listener,
         Err(problem) => {
@@ -21,7 +32,10 @@ pub(super) async fn serve(builder: AppBuilder, loaded: Loaded, out: &mut impl Wr
         }
     };
     if let Ok(address) = listener.local_addr() {
-        greet(&app, &address.to_string(), out).await?;
+        // An app whose output nobody reads is served all the same.
+        if let Err(problem) = greet(&app, &address.to_string(), out) {
+            tracing::debug!(%problem, "the greeting was not written");
+        }
     }
     app.serve(listener, async {
         let _ = stop.await;
@@ -31,7 +45,7 @@ pub(super) async fn serve(builder: AppBuilder, loaded: Loaded, out: &mut impl Wr
 }
 
 /// Where the app is, and something to try for each tenant that `xcore.yaml` names.
-async fn greet(app: &Instance, address: &str, out: &mut impl Write) -> Result<(), Failure> {
+fn greet(app: &Instance, address: &str, out: &mut impl Write) -> io::Result<()> {
     let config = &app.0.config.config;
     let url = config.app.url.clone().unwrap_or_else(|| format!("http://{address}"));
     writeln!(out, "{} listens on {url}", config.app.name)?;

@@ -225,8 +225,21 @@ impl Claim {
 
     /// The right to make, change or delete database files, among all processes. Waits for it; blocks the thread.
     pub(super) fn change_files(layout: &Layout, wait: Duration) -> Result<Self, DatabaseError> {
-        let path = layout.folder.join("xcore.files.lock");
-        let file = lock_file(&path)?;
+        Self::wait_for(&layout.folder.join("xcore.files.lock"), wait)
+    }
+
+    /// The right to create or delete a tenant, among all processes. Waits for it; blocks the thread.
+    ///
+    /// Tenants share a fixed number of locks, so that a deleted one leaves no file. The number is the same in every process.
+    pub(super) fn tenant(layout: &Layout, id: &TenantId, wait: Duration) -> Result<Self, DatabaseError> {
+        let number = id.as_bytes().iter().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(*byte)) % 64;
+        let folder = layout.folder.join("locks");
+        private_folder().create(&folder).map_err(|source| folder_error(&folder, source))?;
+        Self::wait_for(&folder.join(format!("{number}.lock")), wait)
+    }
+
+    fn wait_for(path: &Path, wait: Duration) -> Result<Self, DatabaseError> {
+        let file = lock_file(path)?;
         let deadline = Instant::now() + wait;
         loop {
             match file.try_lock() {
@@ -235,7 +248,7 @@ impl Claim {
                     std::thread::sleep(Duration::from_millis(5))
                 }
                 Err(TryLockError::WouldBlock) => return Err(DatabaseError::WriterBusy { waited: wait }),
-                Err(TryLockError::Error(source)) => return Err(folder_error(&path, source)),
+                Err(TryLockError::Error(source)) => return Err(folder_error(path, source)),
             }
         }
     }

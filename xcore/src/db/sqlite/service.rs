@@ -1,6 +1,7 @@
 //! SQLite as a [`Backend`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
@@ -16,10 +17,13 @@ use super::registry::Registry;
 use super::session::{Begin, SqliteSession};
 use super::text::{Verdict, judge};
 use super::{migrate, run};
-use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql};
+use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
 use crate::db::rows::RowStream;
 use crate::db::{DatabaseError, DatabaseSettings, MigrationReport, Migrations, OpenMode};
 use crate::tenancy::TenantId;
+
+/// How long another process may take to create or delete a tenant that this one wants to. Hooks of plugins run meanwhile.
+const CLAIM_WAIT: Duration = Duration::from_secs(60);
 
 /// The embedded database.
 #[derive(Debug)]
@@ -287,6 +291,20 @@ impl Backend for Sqlite {
     fn tenants(&self) -> BoxFuture<'_, Result<Vec<TenantId>, DatabaseError>> {
         let layout = self.layout.clone();
         blocking(move || layout.tenants()).boxed()
+    }
+
+    fn claim<'a>(&'a self, id: &'a TenantId, removal: bool) -> BoxFuture<'a, Result<TenantClaim, DatabaseError>> {
+        async move {
+            let not_served = match self.mode {
+                OpenMode::Beside if removal => Some(Claim::not_served(&self.layout)?),
+                OpenMode::Beside | OpenMode::Exclusive => None,
+            };
+            let (layout, id) = (self.layout.clone(), *id);
+            let tenant = blocking(move || Claim::tenant(&layout, &id, CLAIM_WAIT)).await?;
+            let claim: TenantClaim = Box::new((not_served, tenant));
+            Ok(claim)
+        }
+        .boxed()
     }
 
     fn remove<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>> {

@@ -117,7 +117,7 @@ async fn lost_writes(kitchen: &Kitchen) -> Result<usize, String> {
     beside.mode = OpenMode::Beside;
     let beside = Database::open(beside).await.unwrap();
     let there: std::collections::HashSet<_> = cake::Entity::find()
-        .all(&beside.tenant(&Tenant::admit(super::id("acme"))))
+        .all(&beside.tenant(&Tenant::admit(super::id("acme"), 0)))
         .await
         .unwrap()
         .into_iter()
@@ -145,7 +145,7 @@ async fn a_future_dropped_at_any_poll_never_loses_a_later_write() {
 async fn count_of(kitchen: &Kitchen) -> u64 {
     let mut beside = settings(&kitchen.folder);
     beside.mode = OpenMode::Beside;
-    count(&Database::open(beside).await.unwrap().tenant(&Tenant::admit(super::id("acme")))).await
+    count(&Database::open(beside).await.unwrap().tenant(&Tenant::admit(super::id("acme"), 0))).await
 }
 
 /// The sibling that breaks the rule: connections go back as they are.

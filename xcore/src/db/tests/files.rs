@@ -140,7 +140,7 @@ async fn a_table_that_another_process_makes_hides_the_shared_one_before_long() {
     assert_eq!(count(&acme).await, 1);
     let mut beside = settings(&kitchen.folder);
     beside.mode = OpenMode::Beside;
-    let beside = Database::open(beside).await.unwrap().tenant(&Tenant::admit(id("acme")));
+    let beside = Database::open(beside).await.unwrap().tenant(&Tenant::admit(id("acme"), 0));
     beside.execute_unprepared(TABLES).await.unwrap();
     eventually("seeing the own table", || async { count(&acme).await == 0 }).await;
 }
@@ -216,7 +216,7 @@ async fn a_folder_with_odd_letters_works() {
     database.shared().execute_unprepared(TABLES).await.unwrap();
     bake(&database.shared(), "pie").await;
     database.provision(&id("acme")).await.unwrap();
-    assert_eq!(count(&database.tenant(&Tenant::admit(id("acme")))).await, 1);
+    assert_eq!(count(&database.tenant(&Tenant::admit(id("acme"), 0))).await, 1);
 }
 
 const CHILD: &str = "XCORE_TEST_DATA_FOLDER";
@@ -228,7 +228,7 @@ async fn writes_until_it_is_killed() {
     let settings = DatabaseSettings::new("sqlite://data", folder.as_ref()).unwrap();
     let database = Database::open(settings).await.unwrap();
     database.provision(&id("acme")).await.unwrap();
-    let acme = database.tenant(&Tenant::admit(id("acme")));
+    let acme = database.tenant(&Tenant::admit(id("acme"), 0));
     acme.execute_unprepared(TABLES).await.unwrap();
     for n in 0.. {
         let transaction = acme.begin().await.unwrap();
@@ -262,6 +262,6 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     }
     child.wait().unwrap();
     let database = Database::open(settings(&folder)).await.unwrap();
-    let there = count(&database.tenant(&Tenant::admit(id("acme")))).await;
+    let there = count(&database.tenant(&Tenant::admit(id("acme"), 0))).await;
     assert!(there >= last, "{last} were acknowledged, {there} are there");
 }

@@ -109,7 +109,7 @@ impl Kitchen {
     }
 
     fn handle(&self, name: &str) -> TenantDb {
-        self.database.tenant(&Tenant::admit(id(name)))
+        self.database.tenant(&Tenant::admit(id(name), 0))
     }
 
     /// A tenant with its tables.

@@ -9,7 +9,7 @@ use crate::plugin::schema::{ConfigKey, Kind, PluginEntry};
 ///
 /// What `#[derive(PluginConfig)]` has reported at a field is not reported again.
 ///
-/// ui: app/fail/config_field_missing, app/fail/config_key_unknown, app/fail/config_kind, app/fail/config_without_type
+/// ui: app/fail/config_does_not_fit, app/fail/config_key_unknown
 ///
 /// # Panics
 /// While the compiler evaluates it, when it cannot.

@@ -155,3 +155,63 @@ const fn text(bytes: &[u8]) -> &str {
         Err(_) => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::{MethodFilter, on};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plugin::{Callers, Verb};
+
+    fn action(verb: Verb, path: &'static str) -> ActionSpec {
+        ActionSpec {
+            plugin: "orders",
+            name: "place",
+            verb,
+            path,
+            status: None,
+            timeout: None,
+            internal: false,
+            callers: Callers::Any,
+            summary: "",
+            description: "",
+        }
+    }
+
+    /// Whether axum takes both into one router. The routes are put together as `http::router` does it.
+    fn axum_takes(routes: [(&'static str, ActionSpec); 2]) -> bool {
+        // axum's refusals are panics, and thousands of them would drown the test that fails.
+        std::panic::set_hook(Box::new(|_| {}));
+        std::panic::catch_unwind(move || {
+            routes.into_iter().fold(Router::<()>::new(), |router, (mount, spec)| {
+                let filter = if spec.verb == Verb::Get { MethodFilter::GET } else { MethodFilter::POST };
+                router.route(&crate::http::full_path("", mount, &spec), on(filter, || async {}))
+            })
+        })
+        .is_ok()
+    }
+
+    fn placed() -> impl Strategy<Value = (&'static str, ActionSpec)> {
+        let mount = proptest::sample::select(&["/", "/a", "/a/b", "/b"][..]);
+        let path = proptest::sample::select(
+            &[
+                "/", "/a", "/b", "/a/b", "/{x}", "/{y}", "/{x}/a", "/{y}/b", "/a/{x}", "/b/{y}", "/{x}/{y}", "/{*r}", "/{*s}",
+                "/a/{*r}", "/b{x}", "/b{y}/a", "/b{*r}", "/{x}/{*r}",
+            ][..],
+        );
+        let verb = proptest::sample::select(&[Verb::Get, Verb::Post][..]);
+        (mount, verb, path).prop_map(|(mount, verb, path)| (mount, action(verb, path)))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8000))]
+
+        #[test]
+        fn two_routes_clash_here_when_they_clash_in_axum(a in placed(), b in placed()) {
+            let fault = compare(a.0, &a.1, b.0, &b.1);
+            prop_assert_eq!(fault.is_empty(), axum_takes([a, b]), "{:?}", fault);
+        }
+    }
+}

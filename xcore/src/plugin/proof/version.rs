@@ -39,8 +39,8 @@ const fn matches(operator: &[u8], wanted: &Parts<'_>, version: &Parts<'_>) -> bo
         b"=" => is_exact(wanted, version),
         b">" => is_greater(wanted, version),
         b">=" => is_exact(wanted, version) || is_greater(wanted, version),
-        b"<" => !is_exact(wanted, version) && !is_greater(wanted, version),
-        b"<=" => !is_greater(wanted, version),
+        b"<" => is_less(wanted, version),
+        b"<=" => is_exact(wanted, version) || is_less(wanted, version),
         b"~" => is_tilde(wanted, version),
         _ => is_caret(wanted, version),
     }
@@ -71,6 +71,21 @@ const fn is_greater(wanted: &Parts<'_>, version: &Parts<'_>) -> bool {
         at += 1;
     }
     compare_pre(version.pre, wanted.pre) > 0
+}
+
+/// Less in the first part that differs; a part that is not named settles it.
+const fn is_less(wanted: &Parts<'_>, version: &Parts<'_>) -> bool {
+    let mut at = 0;
+    while at < 3 {
+        if wanted.numbers[at] == ANY {
+            return false;
+        }
+        if wanted.numbers[at] != version.numbers[at] {
+            return version.numbers[at] < wanted.numbers[at];
+        }
+        at += 1;
+    }
+    compare_pre(version.pre, wanted.pre) < 0
 }
 
 const fn is_tilde(wanted: &Parts<'_>, version: &Parts<'_>) -> bool {

@@ -235,7 +235,7 @@ impl Bench {
     }
 
     fn tenant(&self, text: &str) -> TenantScheduler {
-        self.scheduler.tenant(&Tenant::admit(id(text)))
+        self.scheduler.tenant(&Tenant::admit(id(text), 0))
     }
 
     /// Lets the clock go on until an instant, with everything that happens before it.

@@ -33,7 +33,7 @@ async fn jobs_run_on_the_real_clock() {
         timeout: None,
     });
     scheduler.start(Arc::new(Runner(Arc::clone(&seen)))).await.unwrap();
-    let acme = scheduler.tenant(&Tenant::admit(id("acme")));
+    let acme = scheduler.tenant(&Tenant::admit(id("acme"), 0));
     let begin = Utc::now();
     acme.every("often", seconds(1), call("ok")).await.unwrap();
     acme.after("once", Duration::from_millis(4_200), call("ok")).await.unwrap();

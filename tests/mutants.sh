@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Takes each check away, one at a time, and expects a test to fail.
+#
+#   tests/mutants.sh            all of them, about half an hour on two cores
+#   tests/mutants.sh macros     every error that the macros report: about seven seconds each
+#   tests/mutants.sh proofs     every proof in xcore/src/plugin/proof: about a minute each
+#
+# Works on a copy in target/mutants. A mutant that no test notices is printed and makes the script fail.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+root=$PWD
+copy=$root/target/mutants
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
+limit=${MUTANT_SECONDS:-300} # for one mutant; one that hangs counts as noticed
+what=${1:-all}
+survivors=()
+count=0
+
+refresh() {
+    mkdir -p "$copy"
+    for part in Cargo.toml Cargo.lock clippy.toml rust-toolchain.toml xcore xcore-macros xcore-build examples tests; do
+        rm -rf "${copy:?}/$part"
+        cp -r "$part" "$copy/$part"
+    done
+}
+
+# try NAME TEST-COMMAND...: runs the tests on the copy as it is now.
+try() {
+    local name=$1
+    shift
+    count=$((count + 1))
+    if (cd "$copy" && timeout "$limit" "$@" >"$copy/mutant.log" 2>&1); then
+        echo "SURVIVED  $name"
+        survivors+=("$name")
+    elif grep -q '^error: could not compile `xcore' "$copy/mutant.log"; then
+        echo "BROKEN    $name"
+        survivors+=("$name (does not compile, so it shows nothing)")
+    else
+        echo "noticed   $name"
+    fi
+}
+
+# mutate FILE PATTERN REPLACEMENT: one mutant per match, tried with the test command in `tests`.
+mutate() {
+    local file=$1 pattern=$2 replacement=$3 prelude=${4:-}
+    local matches
+    matches=$(perl -0ne "\$body = (split /#\\[cfg\\(test\\)\\]/)[0]; \$n = () = \$body =~ /$pattern/g; print \$n" "$root/$file")
+    for ((number = 1; number <= matches; number++)); do
+        NUMBER=$number PRELUDE=$prelude perl -0pe \
+            "my \$n = 0; s/$pattern/++\$n == \$ENV{NUMBER} ? qq($replacement) : \$&/ge; s/\\A((?:\\/\\/!.*\\n)*)/\$1\$ENV{PRELUDE}/ if \$ENV{PRELUDE}" \
+            "$root/$file" >"$copy/$file"
+        try "$file, match $number of /$pattern/" "${tests[@]}"
+        cp "$root/$file" "$copy/$file"
+    done
+}
+
+refresh
+
+if [[ $what == all || $what == macros ]]; then
+    tests=(cargo test -q -p xcore-macros)
+    while IFS= read -r file; do
+        mutate "$file" 'sink\.error(?:_at)?\(' '(|_, _| ())('
+    done < <(grep -rlE 'sink\.error(_at)?\(' xcore-macros/src --include='*.rs' | grep -v 'src/tests/' | sort)
+    # Checks that return their error.
+    mutate xcore-macros/src/options/mod.rs 'self\.check_known\(&key\)\?;' ''
+    mutate xcore-macros/src/options/mod.rs 'check_once\(&key, seen\)\?;' ''
+    mutate xcore-macros/src/options/action.rs 'if let Some\(Route \{ key: first, \.\. \}\) = &self\.route' \
+        'if let (Some(Route { key: first, .. }), false) = (&self.route, true)'
+    mutate xcore-macros/src/options/on.rs 'if found\.is_some\(\)' 'if false'
+    mutate xcore-macros/src/check/route.rs 'refuse_other_dialects\(path\)\?;' ''
+    mutate xcore-macros/src/check/route.rs 'check_name\(name, inner\)\?;' 'let _ = inner;'
+    mutate xcore-macros/src/check/route.rs 'check_literal\(&segment\[\.\.open\]\)\?;' ''
+fi
+
+if [[ $what == all || $what == proofs ]]; then
+    ignored='macro_rules! ignored { (\$(\$t:tt)*) => {} }'
+    ignored=${ignored//\\/}
+    for file in listed services requires config; do
+        tests=(cargo test -q -p xcore-tests --test ui wrong_code)
+        export XCORE_UI_ONLY=/fail/
+        mutate "xcore/src/plugin/proof/$file.rs" 'assert!\(' 'ignored!(' "$ignored"$'\n'
+    done
+    tests=(cargo test -q -p xcore-tests --test ui wrong_code)
+    export XCORE_UI_ONLY=fail/route
+    mutate xcore/src/plugin/proof/routes.rs 'assert!\(' 'ignored!(' "$ignored"$'\n'
+fi
+
+echo
+echo "$count mutants, ${#survivors[@]} not noticed"
+printf '  %s\n' "${survivors[@]}"
+[[ ${#survivors[@]} -eq 0 ]]

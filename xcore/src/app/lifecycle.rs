@@ -1,0 +1,204 @@
+//! The life of a tenant, step by step.
+//!
+//! Every step can be cut off by a kill: the directory says how far a tenant has come, and whoever comes next goes on from
+//! there. One process at a time works on a tenant ([`Database::claim`](crate::db::Database)), and one task of it.
+
+use tracing::{error, info, warn};
+
+use super::{TenantError, Tenants};
+use crate::error::Error;
+use crate::plugin::{AnyMounted, TenantHook, chain};
+use crate::tenancy::{State, StoreError, Tenant, TenantId, TenantRecord};
+
+impl Tenants {
+    /// Marks a tenant as deleting, so that no process admits it any more.
+    pub(super) async fn begin_deleting(&self, id: &TenantId) -> Result<(), TenantError> {
+        if self.runtime.admission.default == Some(*id) {
+            return Err(TenantError::IsDefault { id: *id });
+        }
+        if self.store().find(id).await?.is_none() {
+            return Err(StoreError::NotFound { id: *id }.into());
+        }
+        // Whichever state it was in: an unfinished creation is deleted as well.
+        for from in [State::Active, State::Provisioning] {
+            self.store().advance(id, from, State::Deleting).await?;
+        }
+        self.runtime.admission.directory.forget(id);
+        Ok(())
+    }
+
+    /// Finishes what a kill cut off, and creates the tenants that must exist. What fails is logged: it is not routable, and
+    /// the others must not wait for it.
+    pub(super) async fn recover(&self, ensure: &[TenantId]) -> Result<(), TenantError> {
+        for record in self.store().list().await? {
+            self.finish(&record).await;
+        }
+        for id in ensure {
+            match self.create(id).await {
+                Ok(()) => info!(tenant = %id, "created"),
+                Err(TenantError::Directory { source: StoreError::Exists { .. } | StoreError::ReadOnly { .. } }) => {}
+                Err(problem) => {
+                    error!(tenant = %id, error = %chain(&problem), "a tenant of xcore.yaml cannot be created yet");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finishes a creation or a deletion that was begun; `false` when it has to be tried again.
+    pub(super) async fn finish(&self, record: &TenantRecord) -> bool {
+        let (work, finished) = match record.state {
+            State::Provisioning => ("creation", self.finish_creating(&record.id).await),
+            State::Deleting => ("deletion", self.finish_deleting(&record.id).await),
+            State::Active | State::Foreign => return true,
+        };
+        match &finished {
+            Ok(()) => info!(tenant = %record.id, work, "finished what was begun"),
+            Err(problem) => error!(tenant = %record.id, work, error = %chain(problem), "cannot be finished yet"),
+        }
+        finished.is_ok()
+    }
+
+    /// Goes on with a creation, from whatever step it has reached.
+    pub(super) async fn finish_creating(&self, id: &TenantId) -> Result<(), TenantError> {
+        let _turn = self.steps.of(id).await;
+        let _claim = self.claim(id, false).await?;
+        let Some(record) = self.record_in(id, State::Provisioning).await? else { return Ok(()) };
+        let directory = &self.runtime.admission.directory;
+        if !self.store().is_managed() {
+            // Such a directory admits whoever has data, so nobody until all of it is there.
+            directory.hold(id);
+        }
+        self.make_data(id).await?;
+        if let Some(scheduler) = &self.runtime.scheduler {
+            scheduler.tenant_opened(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
+        }
+        let tenant = directory.living(&record);
+        for plugin in &self.plugins {
+            self.hook(plugin.as_ref(), TenantHook::Created, &tenant).await?;
+        }
+        let is_still_wanted = self.store().advance(id, State::Provisioning, State::Active).await?;
+        directory.release(id);
+        directory.forget(id);
+        if is_still_wanted && let Some(scheduler) = &self.runtime.scheduler {
+            scheduler.tenant_activated(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
+        }
+        Ok(())
+    }
+
+    async fn make_data(&self, id: &TenantId) -> Result<(), TenantError> {
+        if let Some(database) = self.database() {
+            let failed = |source| TenantError::Data { id: *id, step: "made", source };
+            database.provision(id).await.map_err(failed)?;
+        }
+        if let Some(cache) = &self.runtime.cache {
+            // An entry that slipped in while an earlier tenant of this name was deleted.
+            cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
+        }
+        self.migrate(id).await.map(drop)
+    }
+
+    /// Goes on with a deletion, from whatever step it has reached.
+    pub(super) async fn finish_deleting(&self, id: &TenantId) -> Result<(), TenantError> {
+        let _turn = self.steps.of(id).await;
+        // Refused beside a server, before any hook has run: the server does all of it.
+        let _claim = self.claim(id, true).await?;
+        let Some(record) = self.record_in(id, State::Deleting).await? else { return Ok(()) };
+        self.leave(id).await?;
+        let has_data = match self.database() {
+            Some(database) => database.exists(id).await.unwrap_or(true),
+            None => true,
+        };
+        if has_data {
+            let tenant = self.runtime.admission.directory.living(&record);
+            for plugin in self.plugins.iter().rev() {
+                if let Err(problem) = self.hook(plugin.as_ref(), TenantHook::Deleted, &tenant).await {
+                    // A tenant whose hook cannot succeed must still be deletable.
+                    warn!(tenant = %id, error = %chain(&problem), "deleting the tenant all the same");
+                }
+            }
+        }
+        // From here on, contexts that are still held somewhere can do nothing more.
+        self.runtime.admission.directory.end(id);
+        if let Some(database) = self.database() {
+            match database.remove(id).await {
+                // With `isolate_db: false` its rows are among everybody's, and the hooks had their turn.
+                Ok(()) | Err(crate::db::DatabaseError::NotRemovable { .. }) => {}
+                Err(source) => return Err(TenantError::Data { id: *id, step: "dropped", source }),
+            }
+        }
+        // Last, when nobody is left who could write into it.
+        if let Some(cache) = &self.runtime.cache {
+            cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
+        }
+        self.store().remove(id, record.life).await?;
+        self.runtime.admission.directory.forget(id);
+        Ok(())
+    }
+
+    /// Takes the jobs of a tenant.
+    async fn leave(&self, id: &TenantId) -> Result<(), TenantError> {
+        let Some(scheduler) = &self.runtime.scheduler else { return Ok(()) };
+        let failed = |source| TenantError::Jobs { id: *id, source };
+        let running = scheduler.tenant_removed(id).await.map_err(failed)?;
+        if running > 0 {
+            info!(tenant = %id, running, "jobs of the tenant still run; they fail at their next use of a service");
+        }
+        Ok(())
+    }
+
+    /// Gives an active tenant its jobs, unless it stopped being active meanwhile.
+    pub(super) async fn enter(&self, id: &TenantId) -> Result<(), TenantError> {
+        let Some(scheduler) = &self.runtime.scheduler else { return Ok(()) };
+        let _turn = self.steps.of(id).await;
+        if self.record_in(id, State::Active).await?.is_some() {
+            scheduler.tenant_activated(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
+        }
+        Ok(())
+    }
+
+    /// Takes what this process holds of a tenant that another process has deleted.
+    pub(super) async fn follow_deletion(&self, id: &TenantId) -> Result<(), TenantError> {
+        let _turn = self.steps.of(id).await;
+        self.runtime.admission.directory.end(id);
+        self.leave(id).await?;
+        if let Some(cache) = &self.runtime.cache {
+            cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
+        }
+        Ok(())
+    }
+
+    async fn claim(&self, id: &TenantId, removal: bool) -> Result<Option<crate::db::TenantClaim>, TenantError> {
+        let Some(database) = self.database() else { return Ok(None) };
+        let failed = |source| TenantError::Data { id: *id, step: "claimed", source };
+        database.claim(id, removal).await.map(Some).map_err(failed)
+    }
+
+    pub(super) async fn is_in(&self, id: &TenantId, state: State) -> Result<bool, TenantError> {
+        Ok(self.record_in(id, state).await?.is_some())
+    }
+
+    /// The tenant's row when it is in that state. A directory that keeps no states has every tenant in every state.
+    async fn record_in(&self, id: &TenantId, state: State) -> Result<Option<TenantRecord>, TenantError> {
+        if !self.store().is_managed() {
+            return Ok(Some(TenantRecord::active(*id)));
+        }
+        Ok(self.store().find(id).await?.filter(|record| record.state == state))
+    }
+
+    async fn hook(&self, plugin: &dyn AnyMounted, hook: TenantHook, tenant: &Tenant) -> Result<(), TenantError> {
+        let run = plugin.tenant_hook(hook, tenant.clone());
+        let ended = tokio::time::timeout(self.hook_timeout, run).await;
+        let limit = self.hook_timeout;
+        let ended = ended.unwrap_or_else(|_| Err(Error::internal(HookTimeout { limit })));
+        let failed = |error| TenantError::Hook { id: *tenant.id(), plugin: plugin.name(), hook: hook.as_str(), error };
+        ended.map_err(failed)
+    }
+}
+
+/// A hook did not end.
+#[derive(Debug, thiserror::Error)]
+#[error("it took longer than {limit:?}; make it faster, or raise `app.hook_timeout`")]
+pub(super) struct HookTimeout {
+    pub(super) limit: std::time::Duration,
+}
