@@ -18,7 +18,7 @@ fn ends_with(rig: &Program, code: i32, arguments: &[&str]) -> String {
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-    assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+    assert!(!said.contains("panicked at xcore"), "{arguments:?}: {said}");
     said
 }
 

@@ -1,8 +1,9 @@
 //! Keys that are right each by itself and wrong together.
 
+use super::Directory;
 use crate::problem::{Problem, Problems};
 use crate::settings::{
-    BaseDomain, DefaultTenant, Flag, HeaderName, Kind, PublicUrl, Size, host_of, is_address,
+    BaseDomain, DefaultTenant, Flag, HeaderName, Kind, OneOf, PublicUrl, Size, host_of, is_address,
 };
 use crate::yaml::Node;
 
@@ -12,6 +13,7 @@ pub(crate) fn check_contradictions(tree: &Node, problems: &mut Problems) {
     tree.own_host_as_tenant(problems);
     tree.nobody_names_a_tenant(problems);
     tree.default_tenant_needed(problems);
+    tree.open_directory_of_one_database(problems);
     tree.cache_sizes(problems);
 }
 
@@ -92,6 +94,19 @@ impl Tree<'_> {
         } else if self.is("tenancy.isolate_scheduler", false) {
             let message = "`tenancy.isolate_scheduler` is false, so jobs run for the default tenant, and `default_tenant` is null";
             push(problems, self.problem("tenancy.default_tenant", message), help);
+        }
+    }
+
+    /// An open directory admits who has a database, and with one for all everybody has.
+    fn open_directory_of_one_database(&self, problems: &mut Problems) {
+        let is_open = self.value::<OneOf<Directory>>("tenancy.directory") == Some(Directory::Open);
+        if is_open && self.is("tenancy.isolate_db", false) {
+            let message = "`directory: open` admits every tenant that has a database, and with `isolate_db: false` every name has the one for all";
+            push(
+                problems,
+                self.problem("tenancy.directory", message),
+                "use `directory: managed`, or remove `isolate_db: false`".to_owned(),
+            );
         }
     }
 

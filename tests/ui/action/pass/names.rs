@@ -51,9 +51,9 @@ impl Odd {
     const SUFFIX: &'static str = "!";
 
     /// A plain method beside the actions.
-    pub fn plain<T: Into<String>>(&self, value: T) -> String
+    pub fn plain<T>(&self, value: T) -> String
     where
-        T: Clone,
+        T: Into<String> + Clone,
     {
         value.into()
     }
@@ -61,8 +61,6 @@ impl Odd {
 
 /// A context under another name.
 pub mod alias {
-    use xcore::prelude::*;
-
     use OrdersContext as Ctx;
 
     /// Takes orders.
@@ -79,7 +77,64 @@ pub mod alias {
     }
 }
 
-xcore::app! { Odd, alias::Orders, }
+/// Where every name that generated code could want means something else.
+pub mod shadows {
+    #[allow(clippy::wildcard_imports)]
+    use traps::*;
+
+    mod traps {
+        #![allow(dead_code)]
+        pub(super) struct Option;
+        pub(super) struct Result;
+        pub(super) struct Vec;
+        pub(super) struct Box;
+        pub(super) struct Arc;
+        pub(super) struct Plugin;
+        pub(super) struct Request;
+        pub(super) trait Default {}
+        pub(super) trait Clone {}
+        pub(super) trait Debug {}
+        pub(super) trait Send {}
+        pub(super) trait Sync {}
+        pub(super) trait Future {}
+        pub(super) trait From {}
+        pub(super) mod xcore {}
+        pub(super) mod std {}
+        pub(super) mod core {}
+    }
+
+    /// Has bad neighbours.
+    #[::xcore::plugin(services(db, cache, scheduler, central))]
+    #[derive(::std::fmt::Debug)]
+    pub struct Brave;
+
+    #[::xcore::plugin]
+    impl Brave {
+        /// With arguments.
+        #[action(put = "/{a}")]
+        async fn put(
+            &self,
+            _ctx: &BraveContext,
+            ::xcore::axum::extract::Path(a): ::xcore::axum::extract::Path<u32>,
+            _body: ::std::string::String,
+        ) -> ::xcore::Result<::std::string::String> {
+            Ok(a.to_string())
+        }
+
+        /// By itself.
+        #[job(every = "1h", timeout = "5m")]
+        async fn tidy(&self, _ctx: &BraveContext) {}
+
+        #[on(stop)]
+        async fn stopped(&self) {}
+    }
+
+    /// So that the import is used.
+    #[allow(dead_code)]
+    trait Traps: Default {}
+}
+
+xcore::app! { Odd, alias::Orders, shadows::Brave, }
 
 fn main() -> std::process::ExitCode {
     App::run()
