@@ -66,7 +66,8 @@ fn run_group(group: &str) -> bool {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ui").join(group);
         fs::create_dir_all(&folder).unwrap();
         fs::copy(format!("ui/yaml/{group}.yaml"), folder.join("xcore.yaml")).unwrap();
-        let written = xcore_build::Compile::new("xcore.yaml").package(PACKAGE).folder(&folder).out_dir(&folder).write();
+        let written =
+            xcore_build::Compile::new("xcore.yaml").package(PACKAGE).folder(&folder).out_dir(&folder).write();
         if let Err(problems) = written {
             panic!("{group}.yaml is wrong:\n{problems}");
         }
@@ -80,7 +81,11 @@ fn cases(kind: &str) -> Vec<PathBuf> {
     let mut cases = Vec::new();
     for of_macro in fs::read_dir("ui").unwrap() {
         let Ok(folder) = fs::read_dir(of_macro.unwrap().path().join(kind)) else { continue };
-        cases.extend(folder.map(|file| file.unwrap().path()).filter(|file| file.extension().is_some_and(|end| end == "rs")));
+        cases.extend(
+            folder
+                .map(|file| file.unwrap().path())
+                .filter(|file| file.extension().is_some_and(|end| end == "rs")),
+        );
     }
     cases.sort();
     cases

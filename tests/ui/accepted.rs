@@ -1,7 +1,8 @@
 //! Compiles the cases that must be accepted, all at once, with clippy's pedantic lints.
 //!
-//! They are programs of three small packages: one without a build script, one with `xcore.yaml`, one that knows the
-//! framework under another name. The first line of a case says which: `//@ in: configured`, `//@ in: renamed`.
+//! They are programs of small packages: one without a build script, one with `xcore.yaml`, one that knows the framework
+//! under another name, one of an older edition. The first line of a case says which: `//@ in: configured`,
+//! `//@ in: renamed`, `//@ in: older`.
 
 use std::env;
 use std::fmt::Write as _;
@@ -26,7 +27,7 @@ const LINTS: &[&str] = &[
     "-Dclippy::unwrap_used",
 ];
 
-const MEMBERS: [&str; 3] = ["plain", "configured", "renamed"];
+const MEMBERS: [&str; 4] = ["plain", "configured", "renamed", "older"];
 
 /// Fails with the compiler's words when a case has a warning.
 pub(crate) fn check(cases: &[PathBuf]) {
@@ -63,16 +64,20 @@ fn write_project(project: &Path, tests: &Path, root: &Path, cases: &[PathBuf]) {
         fs::write(folder.join("Cargo.toml"), manifest(member, tests, root, cases)).unwrap();
     }
     let configured = project.join("configured");
-    fs::write(configured.join("build.rs"), "//! Tells the macros.\nfn main() {\n    xcore_build::compile(\"xcore.yaml\");\n}\n")
-        .unwrap();
+    fs::write(
+        configured.join("build.rs"),
+        "//! Tells the macros.\nfn main() {\n    xcore_build::compile(\"xcore.yaml\");\n}\n",
+    )
+    .unwrap();
     fs::copy(tests.join("ui/yaml/accepted.yaml"), configured.join("xcore.yaml")).unwrap();
 }
 
 fn manifest(member: &str, tests: &Path, root: &Path, cases: &[PathBuf]) -> String {
     let name = if member == "renamed" { "framework" } else { "xcore" };
+    let edition = if member == "older" { "2021" } else { "2024" };
     let root = root.display();
     let mut text = format!(
-        "[package]\nname = \"accepted-{member}\"\nversion = \"1.2.0\"\nedition = \"2024\"\npublish = false\nautobins = false\n\n\
+        "[package]\nname = \"accepted-{member}\"\nversion = \"1.2.0\"\nedition = \"{edition}\"\npublish = false\nautobins = false\n\n\
          [features]\nextra = []\nmissing = []\ndefault = [\"extra\"]\n\n\
          [dependencies]\nserde = {{ version = \"1\", features = [\"derive\"] }}\nsea-orm-migration = {{ version = \"2\", default-features = false }}\n\
          {name} = {{ package = \"xcore\", path = \"{root}/xcore\" }}\n"
@@ -80,9 +85,15 @@ fn manifest(member: &str, tests: &Path, root: &Path, cases: &[PathBuf]) -> Strin
     if member == "configured" {
         let _ = write!(text, "\n[build-dependencies]\nxcore-build = {{ path = \"{root}/xcore-build\" }}\n");
     }
-    for case in cases.iter().filter(|case| super::header(case, "in").unwrap_or_else(|| "plain".to_owned()) == member) {
-        let name: String =
-            case.with_extension("").to_string_lossy().chars().map(|letter| if letter.is_alphanumeric() { letter } else { '_' }).collect();
+    for case in
+        cases.iter().filter(|case| super::header(case, "in").unwrap_or_else(|| "plain".to_owned()) == member)
+    {
+        let name: String = case
+            .with_extension("")
+            .to_string_lossy()
+            .chars()
+            .map(|letter| if letter.is_alphanumeric() { letter } else { '_' })
+            .collect();
         let path = tests.join(case);
         let _ = write!(text, "\n[[bin]]\nname = \"{name}\"\npath = {path:?}\n");
     }
@@ -90,7 +101,8 @@ fn manifest(member: &str, tests: &Path, root: &Path, cases: &[PathBuf]) -> Strin
 }
 
 fn host() -> String {
-    let output = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("-vV").output().unwrap();
+    let output =
+        Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("-vV").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
 }

@@ -92,7 +92,8 @@ pub(crate) fn expand(attr: TokenStream, block: &Block, sink: &mut Sink) -> Token
     for method in block.methods() {
         check_method(method, &mut found, sink);
     }
-    let right: Vec<usize> = (0..found.actions.len()).filter(|at| found.actions[*at].function.is_right).collect();
+    let right: Vec<usize> =
+        (0..found.actions.len()).filter(|at| found.actions[*at].function.is_right).collect();
     let routes: Vec<Routed> = right.iter().map(|at| routed(&found.actions[*at])).collect();
     let kept = check_clashes(&routes, sink);
     for (at, kept) in right.into_iter().zip(kept) {
@@ -177,7 +178,10 @@ fn check_method<'a>(method: &'a Method, found: &mut PluginBlock<'a>, sink: &mut 
         return;
     };
     let Some(options) = method::options(attr) else {
-        sink.error(attr, format!("`#[{word}]` takes its options in parentheses\nhelp: write `#[{word}(..)]`"));
+        sink.error(
+            attr,
+            format!("`#[{word}]` takes its options in parentheses\nhelp: write `#[{word}(..)]`"),
+        );
         return;
     };
     match word {
@@ -187,10 +191,21 @@ fn check_method<'a>(method: &'a Method, found: &mut PluginBlock<'a>, sink: &mut 
     }
 }
 
-fn function<'a>(method: &'a Method, role: Role, plugin: &Ident, before: usize, sink: &mut Sink) -> Function<'a> {
+fn function<'a>(
+    method: &'a Method,
+    role: Role,
+    plugin: &Ident,
+    before: usize,
+    sink: &mut Sink,
+) -> Function<'a> {
     let context = names::with_suffix(plugin, "Context").to_string();
     let call = check_signature(&method.sig, role, &context, sink);
-    Function { method, is_right: call.is_right && sink.count() == before, call, docs: Docs::of(&method.attrs) }
+    Function {
+        method,
+        is_right: call.is_right && sink.count() == before,
+        call,
+        docs: Docs::of(&method.attrs),
+    }
 }
 
 fn check_action<'a>(method: &'a Method, options: TokenStream, plugin: &Ident, sink: &mut Sink) -> Action<'a> {
@@ -256,12 +271,15 @@ fn check_hook<'a>(
 ) {
     let before = sink.count();
     let Some((key, event)) = on::parse(attr, options, sink) else { return };
-    let earlier = found.hooks.iter().find(|hook| hook.event == event && hook.function.method.cfgs() == method.cfgs());
+    let earlier =
+        found.hooks.iter().find(|hook| hook.event == event && hook.function.method.cfgs() == method.cfgs());
     if let Some(earlier) = earlier {
         let (name, first) = (event.name(), earlier.function.name());
         sink.error(
             key,
-            format!("`{first}` is the `{name}` hook of this plugin already\nhelp: call this method from there"),
+            format!(
+                "`{first}` is the `{name}` hook of this plugin already\nhelp: call this method from there"
+            ),
         );
     }
     let role = if event.is_of_tenant() { Role::TenantHook } else { Role::AppHook };

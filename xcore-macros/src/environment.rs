@@ -15,7 +15,9 @@ use crate::plugin::Surroundings;
 /// is one that cannot be read: the build script has said why, or was never run, as in an editor.
 pub(crate) fn surroundings() -> Surroundings {
     let version = env::var("CARGO_PKG_VERSION").unwrap_or_else(|_| "0.0.0".to_owned());
-    let Some((schema, files)) = own_schema() else { return Surroundings { version, ..Surroundings::default() } };
+    let Some((schema, files)) = own_schema() else {
+        return Surroundings { version, ..Surroundings::default() };
+    };
     // A permissive one says that the file was wrong. It is still included, so that a better one is noticed.
     let schema = Some(schema).filter(|schema| !schema.permissive);
     Surroundings { schema, schema_files: Some(files), version }

@@ -75,9 +75,13 @@ mod tests {
 
     #[test]
     fn a_struct_names_its_plugin() {
-        for (name, plugin) in
-            [("Orders", "orders"), ("OrderLines", "order_lines"), ("HTTPLog", "http_log"), ("V2", "v2"), ("A_B", "a_b")]
-        {
+        for (name, plugin) in [
+            ("Orders", "orders"),
+            ("OrderLines", "order_lines"),
+            ("HTTPLog", "http_log"),
+            ("V2", "v2"),
+            ("A_B", "a_b"),
+        ] {
             assert_eq!(snake_case(name), plugin);
         }
     }

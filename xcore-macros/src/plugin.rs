@@ -109,7 +109,12 @@ fn check_options<'a>(
     let before = sink.count();
     let mut declared = services::check_services(&options.services, sink);
     let has_database = sink.count() == before
-        && check::check_migrations(options.migrations.as_ref(), options.shared_migrations.as_ref(), &declared, sink);
+        && check::check_migrations(
+            options.migrations.as_ref(),
+            options.shared_migrations.as_ref(),
+            &declared,
+            sink,
+        );
     services::check_provided(&mut declared, &name, around.schema.as_ref(), sink);
     Plugin {
         krate: Krate::new(options.krate),

@@ -22,8 +22,12 @@ pub(crate) fn check_unknown_keys<'a>(
     schema: &Schema,
     sink: &mut Sink,
 ) -> Vec<&'a str> {
-    let unknown: Vec<&str> =
-        plugin.config.keys().map(String::as_str).filter(|key| !fields.iter().any(|field| field == key)).collect();
+    let unknown: Vec<&str> = plugin
+        .config
+        .keys()
+        .map(String::as_str)
+        .filter(|key| !fields.iter().any(|field| field == key))
+        .collect();
     for key in unknown.iter().filter(|key| !slips.contains(key)) {
         let place = plugin.config.get(*key).map(|key| key.place).unwrap_or_default();
         let help = match suggest::nearest(key, fields.iter().map(String::as_str)) {

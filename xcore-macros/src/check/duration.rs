@@ -14,7 +14,10 @@ const UNITS: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_
 pub(crate) fn check_duration(option: &str, text: &LitStr, sink: &mut Sink) -> Option<Duration> {
     match parse(&text.value()) {
         Ok(duration) if duration.is_zero() => {
-            sink.error(text, format!("`{option}` must be longer than nothing\nhelp: write a time such as `\"5s\"`"));
+            sink.error(
+                text,
+                format!("`{option}` must be longer than nothing\nhelp: write a time such as `\"5s\"`"),
+            );
             None
         }
         Ok(duration) => Some(duration),
@@ -29,14 +32,17 @@ fn parse(text: &str) -> Result<Duration, String> {
     let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let Ok(number) = number.parse::<u64>() else {
-        return Err("write a whole number and a unit, such as `\"5s\"`; units are `ms`, `s`, `m` and `h`".to_owned());
+        return Err(
+            "write a whole number and a unit, such as `\"5s\"`; units are `ms`, `s`, `m` and `h`".to_owned()
+        );
     };
     let factor = match UNITS.iter().find(|(name, _)| *name == unit) {
         Some((_, factor)) => *factor,
         None if unit.is_empty() => return Err(format!("add a unit: `\"{number}s\"` or `\"{number}ms\"`")),
         None => return Err(format!("`{unit}` is no unit; units are `ms`, `s`, `m` and `h`")),
     };
-    let millis = number.checked_mul(factor).ok_or_else(|| "it is longer than time itself; write less".to_owned())?;
+    let millis =
+        number.checked_mul(factor).ok_or_else(|| "it is longer than time itself; write less".to_owned())?;
     Ok(Duration::from_millis(millis))
 }
 

@@ -36,7 +36,12 @@ pub(crate) fn check_reachable(internal: Option<&Ident>, callers: Option<&[Path]>
 /// When a job runs.
 ///
 /// ui: job/fail/cron_and_every, job/fail/timezone_without_cron
-pub(crate) fn check_trigger(cron: Option<&LitStr>, every: Option<&Ident>, timezone: Option<&Ident>, sink: &mut Sink) {
+pub(crate) fn check_trigger(
+    cron: Option<&LitStr>,
+    every: Option<&Ident>,
+    timezone: Option<&Ident>,
+    sink: &mut Sink,
+) {
     if let (Some(_), Some(every)) = (cron, every) {
         sink.error(every, "a job has `cron` or `every`, this one has both\nhelp: keep one of them");
     }

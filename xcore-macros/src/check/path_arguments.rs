@@ -10,8 +10,8 @@ use crate::suggest;
 
 /// Types that take exactly one parameter.
 const SCALARS: &[&str] = &[
-    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
-    "usize", "String", "Uuid",
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
+    "u128", "usize", "String", "Uuid",
 ];
 
 /// ui: action/fail/path_argument_without_parameter, action/fail/path_argument_count

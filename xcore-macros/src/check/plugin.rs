@@ -16,7 +16,10 @@ pub(crate) fn check_item(data: &Data, sink: &mut Sink) -> bool {
     if data.keyword != "struct" {
         let keyword = &data.keyword;
         let help = format!("make it a struct: `struct {};`", data.ident);
-        sink.error(keyword, format!("a plugin is a struct, this is {} {keyword}\nhelp: {help}", article(keyword)));
+        sink.error(
+            keyword,
+            format!("a plugin is a struct, this is {} {keyword}\nhelp: {help}", article(keyword)),
+        );
         return false;
     }
     if data.generics.params.is_empty() {
@@ -39,7 +42,9 @@ fn article(word: impl ToString) -> &'static str {
 pub(crate) fn check_name(name: &LitStr, sink: &mut Sink) -> Option<String> {
     let text = name.value();
     let begins = text.starts_with(|first: char| first.is_ascii_lowercase());
-    if begins && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_') {
+    if begins
+        && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_')
+    {
         return Some(text);
     }
     sink.error(
@@ -57,7 +62,10 @@ pub(crate) fn check_version(version: &LitStr, sink: &mut Sink) -> Option<String>
         Ok(_) => Some(version.value()),
         Err(_) => {
             let text = version.value();
-            sink.error(version, format!("`{text}` is no version\nhelp: write three numbers, such as `\"1.2.0\"`"));
+            sink.error(
+                version,
+                format!("`{text}` is no version\nhelp: write three numbers, such as `\"1.2.0\"`"),
+            );
             None
         }
     }
@@ -85,7 +93,10 @@ pub(crate) fn check_requires(required: Vec<Required>, data: &Data, sink: &mut Si
             && VersionReq::parse(&wanted.value()).is_err()
         {
             let text = wanted.value();
-            sink.error(wanted, format!("`{text}` names no versions\nhelp: write it as in Cargo.toml: `\"^1.2\"`"));
+            sink.error(
+                wanted,
+                format!("`{text}` names no versions\nhelp: write it as in Cargo.toml: `\"^1.2\"`"),
+            );
             one.wanted = None;
         }
         kept.push(one);

@@ -68,7 +68,10 @@ pub(crate) fn parse(path: &str) -> Result<Vec<String>, Fault> {
     let mut segments = rest.split('/').peekable();
     while let Some(segment) = segments.next() {
         if segment.is_empty() {
-            return fault(format!("path `{path}` holds an empty segment"), "remove one of the slashes in `//`");
+            return fault(
+                format!("path `{path}` holds an empty segment"),
+                "remove one of the slashes in `//`",
+            );
         }
         let Some(name) = parse_segment(segment, segments.peek().is_none())? else { continue };
         if names.contains(&name) {
@@ -155,9 +158,10 @@ fn check_name(name: &str, inner: &str) -> Result<(), Fault> {
 fn check_literal(text: &str) -> Result<(), Fault> {
     let Some(letter) = text.chars().find(|letter| !is_path_character(*letter)) else { return Ok(()) };
     match letter {
-        '?' => {
-            fault(format!("`?` in `{text}` begins a query, which is no part of a path"), "take a `Query<T>` argument")
-        }
+        '?' => fault(
+            format!("`?` in `{text}` begins a query, which is no part of a path"),
+            "take a `Query<T>` argument",
+        ),
         '#' => fault(format!("`#` in `{text}` never reaches a server"), "remove it"),
         ' ' => fault(format!("path segment `{text}` holds a space, which no request does"), "remove it"),
         _ => fault(

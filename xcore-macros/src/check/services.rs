@@ -115,7 +115,12 @@ fn known(ident: &Ident, sink: &mut Sink) -> Option<Service> {
 /// Only when the file is this package's own. A plugin in a library crate is proved by the app that mounts it.
 ///
 /// ui: plugin/fail/service_not_configured, plugin/fail/central_not_granted
-pub(crate) fn check_provided(declared: &mut [Declared], plugin: &str, schema: Option<&Schema>, sink: &mut Sink) {
+pub(crate) fn check_provided(
+    declared: &mut [Declared],
+    plugin: &str,
+    schema: Option<&Schema>,
+    sink: &mut Sink,
+) {
     let Some(schema) = schema else { return };
     let file = &schema.file;
     for Declared { service, ident, to_prove } in declared {

@@ -4,7 +4,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens as _;
 use syn::visit::Visit;
 use syn::{
-    FnArg, Lifetime, Pat, PatType, Receiver, ReceiverKind, ReturnType, Signature, Type, TypeImplTrait, TypeReference,
+    FnArg, Lifetime, Pat, PatType, Receiver, ReceiverKind, ReturnType, Signature, Type, TypeImplTrait,
+    TypeReference,
 };
 
 use crate::names;
@@ -91,7 +92,9 @@ fn check_modifiers(sig: &Signature, role: Role, sink: &mut Sink) {
     if !sig.generics.params.is_empty() {
         sink.error(
             &sig.generics,
-            format!("{noun} `{ident}` cannot have parameters: nobody names them in a call\nhelp: name the types"),
+            format!(
+                "{noun} `{ident}` cannot have parameters: nobody names them in a call\nhelp: name the types"
+            ),
         );
     } else if let Some(clause) = &sig.generics.where_clause {
         sink.error(
@@ -102,7 +105,9 @@ fn check_modifiers(sig: &Signature, role: Role, sink: &mut Sink) {
     if let syn::Safety::Unsafe(token) = &sig.safety {
         sink.error(
             token,
-            format!("{noun} `{ident}` cannot be unsafe: a request cannot promise anything\nhelp: remove `unsafe`"),
+            format!(
+                "{noun} `{ident}` cannot be unsafe: a request cannot promise anything\nhelp: remove `unsafe`"
+            ),
         );
     }
 }
@@ -133,7 +138,13 @@ fn as_tokens(receiver: &Receiver) -> impl quote::ToTokens + use<'_> {
 }
 
 /// ui: action/fail/without_ctx, action/fail/ctx_by_value, action/fail/ctx_mutable
-fn check_context(sig: &Signature, first: Option<&PatType>, role: Role, context: &str, sink: &mut Sink) -> Option<Type> {
+fn check_context(
+    sig: &Signature,
+    first: Option<&PatType>,
+    role: Role,
+    context: &str,
+    sink: &mut Sink,
+) -> Option<Type> {
     let (noun, ident) = (role.noun(), &sig.ident);
     let needs = format!("{noun} `{ident}` must take its context after `&self`");
     let help = format!(
@@ -148,11 +159,13 @@ fn check_context(sig: &Signature, first: Option<&PatType>, role: Role, context: 
         if reference.mutability.is_none() {
             return Some((*reference.elem).clone());
         }
-        sink.error(&first.ty, format!("{noun} `{ident}` cannot change its context\nhelp: write `ctx: &{context}`"));
+        sink.error(
+            &first.ty,
+            format!("{noun} `{ident}` cannot change its context\nhelp: write `ctx: &{context}`"),
+        );
         return None;
     }
-    let is_context =
-        matches!(&*first.ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == context));
+    let is_context = matches!(&*first.ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == context));
     if is_context {
         sink.error(
             &first.ty,

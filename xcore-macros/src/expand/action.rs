@@ -105,7 +105,8 @@ fn extraction(action: &Action<'_>, found: &PluginBlock<'_>) -> (TokenStream, Tok
         .iter()
         .zip(&head_names)
         .map(|(ty, name)| take(name, quote!(<#p::proof::Head<#ty>>::extract(&mut parts, mounted.state()))));
-    let taken_last = take(&last_name, quote!(<#p::proof::Last<#last, _>>::extract(#request, mounted.state())));
+    let taken_last =
+        take(&last_name, quote!(<#p::proof::Last<#last, _>>::extract(#request, mounted.state())));
     (
         quote! {
             #(<#heads as #p::proof::Argument>::PROOF;)*
@@ -121,7 +122,7 @@ fn respond(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStre
     let args = (0..action.function.call.args.len()).map(arg_name);
     let call = call_name(at.to_string().as_str());
     let called = quote!(#call(mounted.plugin(), &context, #(#args),*).await);
-    reply(&action.function, called, &quote!(#p::Reply), &quote!(reply), found)
+    reply(&action.function, called, &quote!(#p::proof::Reply), &quote!(reply), found)
 }
 
 /// Hands a result to a function of a trait. A type that can be named is, so that the error about it is short.
@@ -163,7 +164,7 @@ pub(crate) fn handle(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) ->
         let called = quote!(#call(mounted.plugin(), &context, #(#names),*).await);
         let outcome = match outcome(action) {
             Outcome::Opaque => {
-                let replied = reply(function, called, &quote!(#p::Reply), &quote!(reply), found);
+                let replied = reply(function, called, &quote!(#p::proof::Reply), &quote!(reply), found);
                 quote!(::core::result::Result::Ok(#replied))
             }
             Outcome::Result => quote!(#p::outcome(#called)),

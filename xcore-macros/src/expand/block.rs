@@ -95,7 +95,8 @@ fn parts(found: &PluginBlock<'_>) -> TokenStream {
 fn handles(found: &PluginBlock<'_>) -> TokenStream {
     let krate = &found.krate;
     let (handle, jobs) = (&found.handle, &found.jobs_type);
-    let actions = distinct(&found.actions, |action| &action.function).map(|(at, one)| action::handle(one, at, found));
+    let actions =
+        distinct(&found.actions, |action| &action.function).map(|(at, one)| action::handle(one, at, found));
     let calls = distinct(&found.jobs, |job| &job.function).map(|(_, one)| job::handle(one, found));
     let on_handle = (!found.actions.is_empty()).then(|| {
         quote! {
@@ -113,7 +114,10 @@ fn handles(found: &PluginBlock<'_>) -> TokenStream {
 }
 
 /// The first of each name: two methods of one name are reported at the user's, not here too.
-fn distinct<'a, T>(all: &'a [T], function: impl Fn(&T) -> &Function<'_> + 'a) -> impl Iterator<Item = (usize, &'a T)> {
+fn distinct<'a, T>(
+    all: &'a [T],
+    function: impl Fn(&T) -> &Function<'_> + 'a,
+) -> impl Iterator<Item = (usize, &'a T)> {
     all.iter().enumerate().filter(move |(at, one)| {
         let this = function(one);
         !all[..*at].iter().any(|earlier| {
@@ -141,7 +145,8 @@ fn actions(found: &PluginBlock<'_>) -> [TokenStream; 2] {
 fn jobs(found: &PluginBlock<'_>) -> [TokenStream; 2] {
     let p = found.krate.private();
     let mut lists = [TokenStream::new(), TokenStream::new()];
-    for (at, Job { function, .. }) in found.jobs.iter().enumerate().filter(|(_, one)| is_right(&one.function)) {
+    for (at, Job { function, .. }) in found.jobs.iter().enumerate().filter(|(_, one)| is_right(&one.function))
+    {
         let cfgs = function.method.cfgs();
         let (spec, run) = (job::spec_name(at), job::run_name(at));
         lists[0].extend(quote!(#cfgs #spec,));

@@ -1,10 +1,11 @@
 //! `OrdersContext`: the struct that the methods of a plugin get.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::tokens::{located, respan};
-use crate::check::services::Service;
+use crate::check::services::{Declared, Service};
+use crate::names;
 use crate::plugin::Plugin;
 
 /// The context and what it implements.
@@ -13,7 +14,7 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
     let p = krate.private();
     let (vis, ident) = (&data.vis, &data.ident);
     let context = plugin.sibling("Context");
-    let (fields, values) = fields(plugin);
+    let Fields { declared, made, cloned } = fields(plugin);
     let doc = format!("What a call to [`{ident}`] gets: its tenant, and what belongs to that tenant.");
     let name = context.to_string();
     // At the name of the struct, where `requires(..)` has to be written.
@@ -25,7 +26,7 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
         #vis struct #context {
             #[doc = "The tenant of the call."]
             pub tenant: #krate::Tenant,
-            #fields
+            #declared
             #[doc(hidden)]
             __mounted: ::std::sync::Arc<#p::Mounted<#ident>>,
         }
@@ -34,7 +35,11 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
         #[automatically_derived]
         impl ::core::clone::Clone for #context {
             fn clone(&self) -> Self {
-                #p::PluginContext::new(&self.__mounted, ::core::clone::Clone::clone(&self.tenant))
+                Self {
+                    tenant: ::core::clone::Clone::clone(&self.tenant),
+                    #cloned
+                    __mounted: ::core::clone::Clone::clone(&self.__mounted),
+                }
             }
         }
 
@@ -52,7 +57,7 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
             type Plugin = #ident;
 
             fn new(mounted: &::std::sync::Arc<#p::Mounted<#ident>>, tenant: #krate::Tenant) -> Self {
-                Self { #values __mounted: ::core::clone::Clone::clone(mounted), tenant }
+                Self { #made __mounted: ::core::clone::Clone::clone(mounted), tenant }
             }
         }
 
@@ -96,33 +101,40 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
     }
 }
 
-/// The fields that depend on what the plugin declares, and what they are filled with.
-fn fields(plugin: &Plugin<'_>) -> (TokenStream, TokenStream) {
+/// The fields that depend on what the plugin declares.
+#[derive(Default)]
+struct Fields {
+    declared: TokenStream,
+    made: TokenStream,
+    cloned: TokenStream,
+}
+
+fn fields(plugin: &Plugin<'_>) -> Fields {
     let krate = &plugin.krate;
-    let (mut fields, mut values) = (TokenStream::new(), TokenStream::new());
+    let mut fields = Fields::default();
+    let mut add = |field: Ident, doc: &str, ty: TokenStream, value: TokenStream| {
+        fields.declared.extend(quote! { #[doc = #doc] pub #field: #ty, });
+        fields.made.extend(quote!(#field: #value,));
+        fields.cloned.extend(quote!(#field: ::core::clone::Clone::clone(&self.#field),));
+    };
     if let Some(config) = &plugin.config {
-        fields.extend(quote! {
-            #[doc = "The plugin's section of `xcore.yaml`."]
-            pub config: ::std::sync::Arc<#config>,
-        });
-        values.extend(quote!(config: mounted.config(),));
+        let doc = "The plugin's section of `xcore.yaml`.";
+        add(names::generated("config"), doc, quote!(::std::sync::Arc<#config>), quote!(mounted.config()));
     }
-    for declared in &plugin.services {
-        let (doc, ty, value) = match declared.service {
-            Service::Db => ("The database of the tenant.", quote!(#krate::db::TenantDb), quote!(mounted.db(&tenant))),
+    for Declared { service, ident, .. } in &plugin.services {
+        let (doc, ty, value) = match service {
+            Service::Db => ("The database of the tenant.", quote!(db::TenantDb), quote!(db(&tenant))),
             Service::Cache => {
-                ("The cache of the tenant.", quote!(#krate::cache::TenantCache), quote!(mounted.cache(&tenant)))
+                ("The cache of the tenant.", quote!(cache::TenantCache), quote!(cache(&tenant)))
             }
             Service::Scheduler => (
                 "The scheduler of the tenant.",
-                quote!(#krate::scheduler::TenantScheduler),
-                quote!(mounted.scheduler(&tenant)),
+                quote!(scheduler::TenantScheduler),
+                quote!(scheduler(&tenant)),
             ),
-            Service::Central => ("What belongs to no tenant.", quote!(#krate::Central), quote!(mounted.central())),
+            Service::Central => ("What belongs to no tenant.", quote!(Central), quote!(central())),
         };
-        let field = located(&declared.ident);
-        fields.extend(quote! { #[doc = #doc] pub #field: #ty, });
-        values.extend(quote!(#field: #value,));
+        add(located(ident), doc, quote!(#krate::#ty), quote!(mounted.#value));
     }
-    (fields, values)
+    fields
 }

@@ -11,7 +11,8 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
     let p = krate.private();
     let (vis, ident) = (&data.vis, &data.ident);
     let (handle, jobs) = (plugin.sibling("Handle"), plugin.sibling("Jobs"));
-    let handle_doc = format!("The actions of [`{ident}`] for the plugin `C`, in one tenant: `ctx.call::<{ident}>()`.");
+    let handle_doc =
+        format!("The actions of [`{ident}`] for the plugin `C`, in one tenant: `ctx.call::<{ident}>()`.");
     let jobs_doc = format!("The jobs of [`{ident}`], to hand to a scheduler.");
     let name = handle.to_string();
     quote! {

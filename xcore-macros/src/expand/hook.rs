@@ -21,7 +21,9 @@ pub(crate) fn run(hook: &Hook<'_>, at: usize, found: &PluginBlock<'_>) -> TokenS
     let run = run_name(at);
     let (context, prepare, passed) = match (hook.event.is_of_tenant(), &hook.function.call.context) {
         (true, _) => (quote!(context: <#this as #krate::Plugin>::Context,), quote!(), quote!(&context)),
-        (false, Some(_)) => (quote!(), quote!(let app = #krate::AppContext::<#this>::new(&mounted);), quote!(&app)),
+        (false, Some(_)) => {
+            (quote!(), quote!(let app = #krate::AppContext::<#this>::new(&mounted);), quote!(&app))
+        }
         (false, None) => (quote!(), quote!(), quote!()),
     };
     let done = done(&hook.function, &format!("hook_{at}"), &passed, found);

@@ -72,7 +72,12 @@ pub(crate) fn run(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStr
 }
 
 /// Calls a method that returns nothing or a `Result` of nothing; an error about that stands at the type it returns.
-pub(crate) fn done(function: &Function<'_>, at: &str, context: &TokenStream, found: &PluginBlock<'_>) -> TokenStream {
+pub(crate) fn done(
+    function: &Function<'_>,
+    at: &str,
+    context: &TokenStream,
+    found: &PluginBlock<'_>,
+) -> TokenStream {
     let call = call_name(at);
     let called = quote!(#call(mounted.plugin(), #context).await);
     let p = found.krate.private();

@@ -14,8 +14,9 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
     let p = krate.private();
     let ident = &data.ident;
     let (context, handle) = (plugin.sibling("Context"), plugin.sibling("Handle"));
-    let proved =
-        || plugin.services.iter().filter(|one| one.to_prove).map(|one| names::generated(one.service.variant()));
+    let proved = || {
+        plugin.services.iter().filter(|one| one.to_prove).map(|one| names::generated(one.service.variant()))
+    };
     let (services, markers) = (proved(), proved());
     let requirements = requires.iter().map(|one| requirement(one, &p));
     let requires_impls = requires.iter().map(|Required { plugin: required, .. }| {
@@ -101,7 +102,9 @@ fn create(plugin: &Plugin<'_>, p: &TokenStream) -> TokenStream {
 
 fn migrations(migrations: Option<&Migrations>, plugin: &Plugin<'_>) -> TokenStream {
     let (krate, name) = (&plugin.krate, &plugin.name);
-    option(migrations.map(|Migrations { migrator, .. }| quote!(#krate::db::Migrations::of::<#migrator>(#name))))
+    option(
+        migrations.map(|Migrations { migrator, .. }| quote!(#krate::db::Migrations::of::<#migrator>(#name))),
+    )
 }
 
 fn migrations_shared(plugin: &Plugin<'_>) -> TokenStream {

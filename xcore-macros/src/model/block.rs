@@ -50,7 +50,18 @@ impl Block {
         while !content.is_empty() {
             items.push(parse_item(&content)?);
         }
-        Ok(Self { attrs, unsafety, impl_token, generics, of_trait, self_ty, where_clause, brace, inner_attrs, items })
+        Ok(Self {
+            attrs,
+            unsafety,
+            impl_token,
+            generics,
+            of_trait,
+            self_ty,
+            where_clause,
+            brace,
+            inner_attrs,
+            items,
+        })
     }
 
     /// The `#[cfg]`s that everything generated for the block must repeat.
@@ -70,7 +81,8 @@ impl Block {
 /// The block as the user wrote it, without the attributes that are ours.
 impl ToTokens for Block {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { attrs, unsafety, impl_token, of_trait, self_ty, where_clause, inner_attrs, items, .. } = self;
+        let Self { attrs, unsafety, impl_token, of_trait, self_ty, where_clause, inner_attrs, items, .. } =
+            self;
         let generics = &self.generics;
         tokens.extend(quote! { #(#attrs)* #unsafety #impl_token #generics #of_trait #self_ty #where_clause });
         self.brace.surround(tokens, |tokens| {

@@ -12,7 +12,8 @@ pub(crate) struct Docs {
 impl Docs {
     pub(crate) fn of(attrs: &[Attribute]) -> Self {
         let text = attrs.iter().filter_map(text).collect::<Vec<_>>().join("\n");
-        let lines: Vec<&str> = text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end()).collect();
+        let lines: Vec<&str> =
+            text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end()).collect();
         let first = lines.iter().position(|line| !line.is_empty()).unwrap_or(lines.len());
         Self {
             summary: lines.get(first).copied().unwrap_or_default().to_owned(),

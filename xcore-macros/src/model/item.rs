@@ -11,7 +11,7 @@ use super::cfgs::Cfgs;
 /// What `#[xcore::plugin]` stands on.
 pub(crate) enum Annotated {
     Data(Data),
-    Block(Block),
+    Block(Box<Block>),
     /// Neither: a function, a trait, a module. The word for it.
     Other(&'static str),
 }
@@ -41,7 +41,7 @@ impl Parse for Annotated {
         let fork = input.fork();
         let is_unsafe_impl = fork.parse::<Token![unsafe]>().is_ok() && fork.peek(Token![impl]);
         let annotated = if input.peek(Token![impl]) || is_unsafe_impl {
-            Self::Block(Block::parse(attrs, input)?)
+            Self::Block(Box::new(Block::parse(attrs, input)?))
         } else if input.peek(Token![struct]) || input.peek(Token![enum]) || is_union(input) {
             Self::Data(parse_data(attrs, vis, input)?)
         } else {

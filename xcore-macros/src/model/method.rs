@@ -49,7 +49,8 @@ impl ToTokens for Method {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let Self { attrs, roles, vis, sig, body } = self;
         // The framework asks for `async` and `&self`; a method that needs neither must not be blamed for them.
-        let allow = (!roles.is_empty()).then(|| quote! { #[allow(clippy::unused_async, clippy::unused_self)] });
+        let allow =
+            (!roles.is_empty()).then(|| quote! { #[allow(clippy::unused_async, clippy::unused_self)] });
         tokens.extend(quote! { #(#attrs)* #allow #vis #sig #body });
     }
 }
@@ -65,15 +66,17 @@ fn hides_role(attr: &Attribute) -> bool {
     let mut tokens = list.tokens.clone().into_iter().peekable();
     let mut is_start = false;
     attr.path().is_ident("cfg_attr")
-        && std::iter::from_fn(|| tokens.next().map(|token| (token, tokens.peek().cloned()))).any(|(token, next)| {
-            let is_word = is_start && WORDS.iter().any(|word| token.to_string() == *word);
-            let is_whole = match &next {
-                None | Some(TokenTree::Group(_)) => true,
-                Some(next) => next.to_string() == ",",
-            };
-            is_start = matches!(&token, TokenTree::Punct(punct) if matches!(punct.as_char(), ',' | ':'));
-            is_word && is_whole
-        })
+        && std::iter::from_fn(|| tokens.next().map(|token| (token, tokens.peek().cloned()))).any(
+            |(token, next)| {
+                let is_word = is_start && WORDS.iter().any(|word| token.to_string() == *word);
+                let is_whole = match &next {
+                    None | Some(TokenTree::Group(_)) => true,
+                    Some(next) => next.to_string() == ",",
+                };
+                is_start = matches!(&token, TokenTree::Punct(punct) if matches!(punct.as_char(), ',' | ':'));
+                is_word && is_whole
+            },
+        )
 }
 
 /// Which of ours an attribute is.

@@ -46,14 +46,22 @@ impl Container {
         let words: Vec<&str> = field.split('_').collect();
         let capital = |word: &str| {
             let mut letters = word.chars();
-            letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+            letters
+                .next()
+                .map(|first| first.to_ascii_uppercase().to_string() + letters.as_str())
+                .unwrap_or_default()
         };
         match self.rename_all.as_deref() {
             Some("UPPERCASE" | "SCREAMING_SNAKE_CASE") => field.to_ascii_uppercase(),
             Some("PascalCase") => words.iter().map(|word| capital(word)).collect(),
             Some("camelCase") => {
                 let pascal: String = words.iter().map(|word| capital(word)).collect();
-                pascal.chars().take(1).map(|first| first.to_ascii_lowercase()).chain(pascal.chars().skip(1)).collect()
+                pascal
+                    .chars()
+                    .take(1)
+                    .map(|first| first.to_ascii_lowercase())
+                    .chain(pascal.chars().skip(1))
+                    .collect()
             }
             Some("kebab-case") => field.replace('_', "-"),
             Some("SCREAMING-KEBAB-CASE") => field.to_ascii_uppercase().replace('_', "-"),
@@ -134,7 +142,11 @@ mod tests {
             ("SCREAMING-KEBAB-CASE", "MAX-OPEN-LINES"),
         ] {
             let attr: Attribute = parse_quote!(#[serde(rename_all = #rule)]);
-            assert_eq!(Container::parse(&[attr], &mut Sink::default()).rename("max_open_lines"), key, "{rule}");
+            assert_eq!(
+                Container::parse(&[attr], &mut Sink::default()).rename("max_open_lines"),
+                key,
+                "{rule}"
+            );
         }
     }
 

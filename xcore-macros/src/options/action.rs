@@ -12,7 +12,10 @@ use crate::suggest;
 const ACTION: Grammar = Grammar {
     attribute: "`#[action]`",
     noun: "option",
-    options: &["get", "post", "put", "patch", "delete", "head", "options", "status", "timeout", "callers", "internal"],
+    options: &[
+        "get", "post", "put", "patch", "delete", "head", "options", "status", "timeout", "callers",
+        "internal",
+    ],
     synonyms: &[
         ("GET", "get"),
         ("POST", "post"),
@@ -100,14 +103,18 @@ fn status(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitInt> {
 /// ui: action/fail/caller_twice
 fn callers(key: &Ident, input: ParseStream<'_>, sink: &mut Sink) -> syn::Result<Vec<Path>> {
     let (tokens, _) = list(key, input, "Billing, catalog::Catalog", Delimiter::Bracket)?;
-    let parsed =
-        (|input: ParseStream<'_>| Punctuated::<Path, Token![,]>::parse_terminated_with(input, Path::parse_mod_style))
-            .parse2(tokens);
+    let parsed = (|input: ParseStream<'_>| {
+        Punctuated::<Path, Token![,]>::parse_terminated_with(input, Path::parse_mod_style)
+    })
+    .parse2(tokens);
     let mut callers: Vec<Path> = Vec::new();
     for caller in sink.attempt(parsed).into_iter().flatten() {
         let text = path_text(&caller);
         if callers.iter().any(|earlier| path_text(earlier) == text) {
-            sink.error(&caller, format!("plugin {} is named twice\nhelp: remove one", suggest::listed(&[text])));
+            sink.error(
+                &caller,
+                format!("plugin {} is named twice\nhelp: remove one", suggest::listed(&[text])),
+            );
         } else {
             callers.push(caller);
         }

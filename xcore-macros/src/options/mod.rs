@@ -61,7 +61,8 @@ impl Grammar {
         option: &mut impl FnMut(&Ident, ParseStream<'_>, &mut Sink) -> syn::Result<()>,
     ) -> syn::Result<()> {
         if !input.peek(Ident::peek_any) {
-            let message = format!("expected an {} of {}: {}", self.noun, self.attribute, suggest::listed(self.options));
+            let message =
+                format!("expected an {} of {}: {}", self.noun, self.attribute, suggest::listed(self.options));
             return Err(syn::Error::new(input.span(), message));
         }
         let key = input.call(Ident::parse_any)?;
@@ -92,7 +93,10 @@ impl Grammar {
 /// ui: plugin/fail/option_twice
 fn check_once(key: &Ident, seen: &[Ident]) -> syn::Result<()> {
     if seen.contains(key) {
-        return Err(syn::Error::new(key.span(), format!("option `{key}` is given twice\nhelp: keep one of them")));
+        return Err(syn::Error::new(
+            key.span(),
+            format!("option `{key}` is given twice\nhelp: keep one of them"),
+        ));
     }
     Ok(())
 }
@@ -154,5 +158,8 @@ fn list<'a>(
         return Ok((group.stream(), group.span()));
     }
     let at = if input.is_empty() { key.span() } else { input.span() };
-    Err(syn::Error::new(at, format!("option `{key}` takes a list\nhelp: write `{key}{open}{example}{close}`")))
+    Err(syn::Error::new(
+        at,
+        format!("option `{key}` takes a list\nhelp: write `{key}{open}{example}{close}`"),
+    ))
 }

@@ -52,7 +52,11 @@ impl Event {
 /// The event of a hook and where it is named.
 ///
 /// ui: on/fail/unknown_event, on/fail/no_event, on/fail/two_events
-pub(crate) fn parse(attribute: &syn::Attribute, tokens: TokenStream, sink: &mut Sink) -> Option<(Ident, Event)> {
+pub(crate) fn parse(
+    attribute: &syn::Attribute,
+    tokens: TokenStream,
+    sink: &mut Sink,
+) -> Option<(Ident, Event)> {
     let mut found: Option<(Ident, Event)> = None;
     let before = sink.count();
     ON.parse(tokens, sink, |key, _, _| {

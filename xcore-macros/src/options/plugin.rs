@@ -11,7 +11,17 @@ use crate::sink::Sink;
 const STRUCT: Grammar = Grammar {
     attribute: "`#[plugin]`",
     noun: "option",
-    options: &["services", "config", "migrations", "shared_migrations", "requires", "name", "version", "path", "crate"],
+    options: &[
+        "services",
+        "config",
+        "migrations",
+        "shared_migrations",
+        "requires",
+        "name",
+        "version",
+        "path",
+        "crate",
+    ],
     synonyms: &[
         ("service", "services"),
         ("uses", "services"),
@@ -108,8 +118,9 @@ fn requires(key: &Ident, input: ParseStream<'_>, sink: &mut Sink) -> syn::Result
         };
         Ok(Required { plugin, wanted })
     };
-    let parsed = (|input: ParseStream<'_>| Punctuated::<Required, Token![,]>::parse_terminated_with(input, required))
-        .parse2(tokens);
+    let parsed =
+        (|input: ParseStream<'_>| Punctuated::<Required, Token![,]>::parse_terminated_with(input, required))
+            .parse2(tokens);
     Ok(sink.attempt(parsed).into_iter().flatten().collect())
 }
 

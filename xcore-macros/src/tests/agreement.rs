@@ -13,8 +13,8 @@ mod version;
 
 /// Pieces that make paths which are right, nearly right and wrong.
 const PIECES: &[&str] = &[
-    "/", "/", "/", "/", "a", "b", "ab", "{x}", "{y}", "{*r}", "{*s}", "a{x}", "a{*r}", "{", "}", "{{", "}}", ":x", "*", "{x}b",
-    "{}", "{*}", "-", "%20", "\u{e9}", ".", "{x", "x}",
+    "/", "/", "/", "/", "a", "b", "ab", "{x}", "{y}", "{*r}", "{*s}", "a{x}", "a{*r}", "{", "}", "{{", "}}",
+    ":x", "*", "{x}b", "{}", "{*}", "-", "%20", "\u{e9}", ".", "{x", "x}",
 ];
 
 fn path() -> impl Strategy<Value = String> {
@@ -26,7 +26,9 @@ fn right_path() -> impl Strategy<Value = String> {
     let segment = proptest::sample::select(&["a", "b", "ab", "{x}", "{y}", "a{x}", "a{y}"][..]);
     let rest = proptest::option::of(proptest::sample::select(&["{*r}", "{*s}", "a{*r}"][..]));
     (proptest::collection::vec(segment, 0..4), rest)
-        .prop_map(|(segments, rest)| format!("/{}", segments.into_iter().chain(rest).collect::<Vec<_>>().join("/")))
+        .prop_map(|(segments, rest)| {
+            format!("/{}", segments.into_iter().chain(rest).collect::<Vec<_>>().join("/"))
+        })
         .prop_filter("names differ", |path| route::parse(path).is_ok())
 }
 
@@ -51,7 +53,7 @@ proptest! {
     #[test]
     fn axum_takes_every_path_that_is_accepted(path in path()) {
         if route::parse(&path).is_ok() {
-            prop_assert!(silently(|| axum_takes(&[path.clone()])), "{path}");
+            prop_assert!(silently(|| axum_takes(std::slice::from_ref(&path))), "{path}");
         }
     }
 
@@ -82,12 +84,17 @@ proptest! {
 }
 
 fn version_text() -> impl Strategy<Value = String> {
-    (0..3u8, 0..3u8, 0..3u8, pre(), proptest::option::of(Just("+b1")))
-        .prop_map(|(major, minor, patch, pre, build)| format!("{major}.{minor}.{patch}{pre}{}", build.unwrap_or_default()))
+    (0..3u8, 0..3u8, 0..3u8, pre(), proptest::option::of(Just("+b1"))).prop_map(
+        |(major, minor, patch, pre, build)| {
+            format!("{major}.{minor}.{patch}{pre}{}", build.unwrap_or_default())
+        },
+    )
 }
 
 fn pre() -> impl Strategy<Value = &'static str> {
-    proptest::sample::select(&["", "", "-alpha", "-alpha.1", "-alpha.2", "-alpha.10", "-beta", "-1", "-rc.1.x"][..])
+    proptest::sample::select(
+        &["", "", "-alpha", "-alpha.1", "-alpha.2", "-alpha.10", "-beta", "-1", "-rc.1.x"][..],
+    )
 }
 
 fn requirement_text() -> impl Strategy<Value = String> {
@@ -95,7 +102,8 @@ fn requirement_text() -> impl Strategy<Value = String> {
     let number = prop_oneof![
         (0..3u8).prop_map(|major| format!("{major}")),
         (0..3u8, 0..3u8).prop_map(|(major, minor)| format!("{major}.{minor}")),
-        (0..3u8, 0..3u8, 0..3u8, pre()).prop_map(|(major, minor, patch, pre)| format!("{major}.{minor}.{patch}{pre}")),
+        (0..3u8, 0..3u8, 0..3u8, pre())
+            .prop_map(|(major, minor, patch, pre)| format!("{major}.{minor}.{patch}{pre}")),
         Just("*".to_owned()),
         (0..3u8).prop_map(|major| format!("{major}.*")),
         (0..3u8, 0..3u8).prop_map(|(major, minor)| format!("{major}.{minor}.*")),

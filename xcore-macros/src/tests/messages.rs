@@ -80,7 +80,8 @@ fn surroundings(yaml: Option<&str>) -> Surroundings {
     let Some(yaml) = yaml else { return Surroundings { version, ..Surroundings::default() } };
     let folder = std::env::temp_dir().join(format!("xcore-macros-{}-{yaml}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
-    fs::copy(Path::new(UI).join("yaml").join(yaml).with_extension("yaml"), folder.join("xcore.yaml")).unwrap();
+    fs::copy(Path::new(UI).join("yaml").join(yaml).with_extension("yaml"), folder.join("xcore.yaml"))
+        .unwrap();
     let written =
         xcore_build::Compile::new("xcore.yaml").package("cases").folder(&folder).out_dir(&folder).write();
     let schema = written.unwrap_or_else(|problems| panic!("{problems}")).schema;
@@ -173,13 +174,19 @@ fn collect(tokens: TokenStream, messages: &mut Vec<String>) {
 fn every_check_names_a_case_that_exists() {
     let known: BTreeMap<String, ()> = cases()
         .iter()
-        .filter_map(|case| case.with_extension("").to_str()?.split_once("/ui/").map(|(_, name)| (name.to_owned(), ())))
+        .filter_map(|case| {
+            case.with_extension("").to_str()?.split_once("/ui/").map(|(_, name)| (name.to_owned(), ()))
+        })
         .collect();
     let mut missing = Vec::new();
     for folder in ["src", "../xcore/src/plugin/proof"] {
         guards(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut |guard| {
             let stem = guard.trim_end_matches('*');
-            let is_known = if stem == guard { known.contains_key(guard) } else { known.keys().any(|name| name.starts_with(stem)) };
+            let is_known = if stem == guard {
+                known.contains_key(guard)
+            } else {
+                known.keys().any(|name| name.starts_with(stem))
+            };
             if !is_known {
                 missing.push(guard.to_owned());
             }
@@ -199,7 +206,8 @@ fn guards(folder: &Path, each: &mut impl FnMut(&str)) {
         let mut is_open = false;
         for line in fs::read_to_string(&path).unwrap().lines() {
             let comment = line.trim_start().strip_prefix("///").map(str::trim);
-            is_open = comment.is_some_and(|text| text.starts_with("ui: ") || (is_open && text.contains("/fail/")));
+            is_open =
+                comment.is_some_and(|text| text.starts_with("ui: ") || (is_open && text.contains("/fail/")));
             if is_open {
                 let names = comment.unwrap_or_default().trim_start_matches("ui: ");
                 names.split([',', ' ']).filter(|name| name.contains("/fail/")).for_each(&mut *each);

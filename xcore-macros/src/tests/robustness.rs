@@ -29,7 +29,8 @@ fn variants(tokens: &TokenStream) -> Vec<TokenStream> {
     let mut variants = Vec::new();
     for at in 0..trees.len() {
         let (before, after) = (&trees[..at], &trees[at + 1..]);
-        let with = |middle: &[TokenTree]| before.iter().chain(middle).chain(after).cloned().collect::<TokenStream>();
+        let with =
+            |middle: &[TokenTree]| before.iter().chain(middle).chain(after).cloned().collect::<TokenStream>();
         variants.push(with(&[]));
         variants.push(with(&[trees[at].clone(), trees[at].clone()]));
         if let TokenTree::Group(group) = &trees[at] {

@@ -19,7 +19,12 @@ fn alone() -> Surroundings {
 
 /// A package with a schema for `plugins.orders.config: { max_lines: 100, currency: EUR }`.
 fn configured() -> Surroundings {
-    let key = |line, kind, literal| ConfigKey { place: Place { line, column: 7 }, kind, literal, children: BTreeMap::new() };
+    let key = |line, kind, literal| ConfigKey {
+        place: Place { line, column: 7 },
+        kind,
+        literal,
+        children: BTreeMap::new(),
+    };
     let mut schema = Schema::permissive("shop", "xcore.yaml");
     schema.permissive = false;
     schema.plugins.insert(
@@ -46,7 +51,11 @@ fn check(name: &str, expansion: TokenStream) {
         fs::write(&file, &text).unwrap();
     }
     let expected = fs::read_to_string(&file).unwrap_or_default();
-    assert!(text == expected, "{} is out of date; XCORE_UPDATE_SNAPSHOTS=1 writes it anew:\n{text}", file.display());
+    assert!(
+        text == expected,
+        "{} is out of date; XCORE_UPDATE_SNAPSHOTS=1 writes it anew:\n{text}",
+        file.display()
+    );
 }
 
 fn tokens(text: &str) -> TokenStream {
@@ -146,5 +155,8 @@ fn an_app_without_a_schema() {
 
 #[test]
 fn an_app_with_a_schema() {
-    check("app_large", app::expand(tokens("crate = ::framework; orders::Orders, billing::Billing,"), &configured()));
+    check(
+        "app_large",
+        app::expand(tokens("crate = ::framework; orders::Orders, billing::Billing,"), &configured()),
+    );
 }

@@ -14,10 +14,11 @@ struct OrdersContext {
 #[automatically_derived]
 impl ::core::clone::Clone for OrdersContext {
     fn clone(&self) -> Self {
-        ::xcore::__private::PluginContext::new(
-            &self.__mounted,
-            ::core::clone::Clone::clone(&self.tenant),
-        )
+        Self {
+            tenant: ::core::clone::Clone::clone(&self.tenant),
+            db: ::core::clone::Clone::clone(&self.db),
+            __mounted: ::core::clone::Clone::clone(&self.__mounted),
+        }
     }
 }
 #[automatically_derived]

@@ -98,7 +98,7 @@ const _: () = {
                     };
                     <Result<
                         Json<Order>,
-                    > as ::xcore::__private::Reply>::reply(
+                    > as ::xcore::__private::proof::Reply>::reply(
                         call_0(mounted.plugin(), &context, arg0).await,
                     )
                 },
@@ -190,7 +190,7 @@ const _: () = {
                         ::core::result::Result::Ok(value) => value,
                         ::core::result::Result::Err(response) => return response,
                     };
-                    ::xcore::__private::Reply::reply(
+                    ::xcore::__private::proof::Reply::reply(
                         call_1(mounted.plugin(), &context, arg0, arg1, arg2).await,
                     )
                 },
@@ -234,7 +234,7 @@ const _: () = {
                 &ACTION_2,
                 request,
                 |mounted, context, _| async move {
-                    <Orders as ::xcore::__private::Reply>::reply(
+                    <Orders as ::xcore::__private::proof::Reply>::reply(
                         call_2(mounted.plugin(), &context).await,
                     )
                 },
@@ -371,7 +371,7 @@ const _: () = {
                         &ACTION_1,
                         |mounted, context| async move {
                             ::core::result::Result::Ok(
-                                ::xcore::__private::Reply::reply(
+                                ::xcore::__private::proof::Reply::reply(
                                     call_1(mounted.plugin(), &context, arg0, headers, body)
                                         .await,
                                 ),

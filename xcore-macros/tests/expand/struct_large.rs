@@ -26,10 +26,15 @@ pub(crate) struct OrdersContext {
 #[automatically_derived]
 impl ::core::clone::Clone for OrdersContext {
     fn clone(&self) -> Self {
-        ::framework::__private::PluginContext::new(
-            &self.__mounted,
-            ::core::clone::Clone::clone(&self.tenant),
-        )
+        Self {
+            tenant: ::core::clone::Clone::clone(&self.tenant),
+            config: ::core::clone::Clone::clone(&self.config),
+            db: ::core::clone::Clone::clone(&self.db),
+            cache: ::core::clone::Clone::clone(&self.cache),
+            scheduler: ::core::clone::Clone::clone(&self.scheduler),
+            central: ::core::clone::Clone::clone(&self.central),
+            __mounted: ::core::clone::Clone::clone(&self.__mounted),
+        }
     }
 }
 #[cfg(unix)]

@@ -11,10 +11,10 @@ pub struct OrdersContext {
 #[automatically_derived]
 impl ::core::clone::Clone for OrdersContext {
     fn clone(&self) -> Self {
-        ::xcore::__private::PluginContext::new(
-            &self.__mounted,
-            ::core::clone::Clone::clone(&self.tenant),
-        )
+        Self {
+            tenant: ::core::clone::Clone::clone(&self.tenant),
+            __mounted: ::core::clone::Clone::clone(&self.__mounted),
+        }
     }
 }
 #[automatically_derived]

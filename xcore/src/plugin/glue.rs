@@ -1,86 +1,13 @@
-//! What the generated glue of an action calls: extract the arguments, run the method, make a response.
-
-use std::sync::Arc;
+//! What the generated glue of an action calls: extract the arguments, make a response of the result.
 
 use axum::body::to_bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Request};
-use axum::http::header::{CONTENT_TYPE, VARY};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::supervisor::{Call, X_REQUEST_ID, supervise};
-use super::{ActionSpec, AppState, Mounted, Plugin, PluginContext};
-use crate::error::{Cause, Error, Result};
-
-/// axum's own limit, which needs no entry in the request.
-const AXUM_BODY_LIMIT: usize = 2 * 1024 * 1024;
-
-/// Serves one request with one action: admits the tenant, makes its context, runs the glue under the supervisor.
-pub async fn serve<P, F, Fut>(
-    mounted: Arc<Mounted<P>>,
-    spec: &'static ActionSpec,
-    mut request: Request,
-    action: F,
-) -> Response
-where
-    P: Plugin,
-    F: FnOnce(Arc<Mounted<P>>, P::Context, Request) -> Fut,
-    Fut: Future<Output = Response>,
-{
-    let call = Call::of_request(spec, request.headers());
-    let runtime = mounted.runtime();
-    let limit = spec.timeout.unwrap_or(runtime.request_timeout);
-    if runtime.body_limit != AXUM_BODY_LIMIT && !http_body::Body::is_end_stream(request.body()) {
-        DefaultBodyLimit::max(runtime.body_limit).apply(&mut request);
-    }
-    let work = async {
-        let tenant =
-            match mounted.runtime().admission.admit(request.headers(), request.uri(), request.extensions()).await {
-                Ok(tenant) => tenant,
-                Err(refused) => return Error::from(refused).into_response(),
-            };
-        call.tenant(&tenant);
-        let context = P::Context::new(&mounted, tenant);
-        action(Arc::clone(&mounted), context, request).await
-    };
-    let mut response = match supervise(&call, Some(limit), work).await {
-        Ok(response) => response,
-        Err(stopped) => stopped.answer().into_response(),
-    };
-    if let Some(status) = spec.status
-        && response.status() == StatusCode::OK
-        && let Ok(status) = StatusCode::from_u16(status)
-    {
-        *response.status_mut() = status;
-    }
-    if let Some(vary) = &mounted.runtime().vary {
-        response.headers_mut().append(VARY, vary.clone());
-    }
-    finish(&call, &mut response);
-    response
-}
-
-/// Logs what the client must not see, and names the request.
-fn finish(call: &Call, response: &mut Response) {
-    let failed = response.status().is_client_error() || response.status().is_server_error();
-    if (failed || call.id.is_given())
-        && let Some(id) = call.id.to_header()
-    {
-        response.headers_mut().insert(X_REQUEST_ID, id);
-    }
-    if failed && let Some(Cause(cause)) = response.extensions_mut().remove::<Cause>() {
-        let status = response.status().as_u16();
-        let chain = chain(cause.as_ref());
-        call.span().in_scope(|| {
-            if status >= 500 {
-                tracing::error!(status, request_id = %call.id, error = %chain, "the action failed");
-            } else {
-                tracing::debug!(status, request_id = %call.id, error = %chain, "the action was refused");
-            }
-        });
-    }
-}
+use super::AppState;
+use crate::error::{Error, Result};
 
 /// An error and what caused it, in one line.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {

@@ -12,6 +12,7 @@ mod manifest;
 mod mounted;
 pub mod proof;
 mod runtime;
+mod serve;
 pub mod schema;
 mod supervisor;
 
@@ -19,7 +20,7 @@ pub use config::{FieldSpec, NoConfig, PluginConfig};
 pub use context::{AppContext, Central, PluginContext, context_from_parts};
 pub use erased::{AnyPlugin, Facts, MountedPlugin, SectionError, SectionReader, any_plugin};
 pub use glue::{
-    Done, HeadArgument, LastArgument, Reply, done, extract_last, extract_part, outcome, respond, serve,
+    Done, HeadArgument, LastArgument, Reply, done, extract_last, extract_part, outcome, respond,
 };
 pub use handle::{Link, link};
 pub use manifest::{
@@ -29,6 +30,7 @@ pub use manifest::{
 pub use mounted::Mounted;
 pub use runtime::{AppState, Runtime};
 pub use schema::ServiceName;
+pub use serve::{Serving, serve};
 
 pub(crate) use erased::{AnyMounted, AppHook, TenantHook};
 pub(crate) use glue::chain;

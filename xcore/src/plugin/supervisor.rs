@@ -2,13 +2,16 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use futures_util::FutureExt;
-use tracing::{Instrument, Span, field};
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+use tracing::{Span, field};
 
 use super::{ActionSpec, JobSpec};
 use crate::error::Error;
@@ -66,8 +69,12 @@ impl Call {
     }
 
     pub(crate) fn tenant(&self, tenant: &Tenant) {
-        if !self.span.is_disabled() {
-            self.span.record("tenant", field::display(tenant));
+        Self::tell_tenant(&self.span, tenant);
+    }
+
+    pub(crate) fn tell_tenant(span: &Span, tenant: &Tenant) {
+        if !span.is_disabled() {
+            span.record("tenant", field::display(tenant));
         }
     }
 
@@ -103,19 +110,41 @@ impl Stopped {
 ///
 /// A panic ends this call only: it never takes the process or another call with it. At the time limit the future is
 /// dropped, which cancels what it was doing.
-pub(crate) async fn supervise<F: Future>(call: &Call, limit: Option<Duration>, work: F) -> Result<F::Output, Stopped> {
-    // A future that panicked is dropped and never polled again, so a broken invariant inside it cannot be seen.
-    let guarded = AssertUnwindSafe(work).catch_unwind();
-    let timed = async {
-        let ended = match limit {
-            Some(limit) => {
-                tokio::time::timeout(limit, guarded).await.map_err(|_| Stopped::TimedOut { limit })?
+pub(crate) fn supervise<F: Future>(call: &Call, limit: Option<Duration>, work: F) -> Supervised<F> {
+    Supervised { work, limit, timer: None, span: call.span.clone() }
+}
+
+pin_project! {
+    /// What [`supervise`] gives. Written out, because an async block for each of the three would move the work three times.
+    pub(crate) struct Supervised<F> {
+        #[pin]
+        work: F,
+        limit: Option<Duration>,
+        // Made when the work first has to wait: most calls never need it.
+        timer: Option<Pin<Box<Sleep>>>,
+        span: Span,
+    }
+}
+
+impl<F: Future> Future for Supervised<F> {
+    type Output = Result<F::Output, Stopped>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let _inside = this.span.enter();
+        // Work that panicked is dropped and never polled again, so a broken invariant inside it cannot be seen.
+        match catch_unwind(AssertUnwindSafe(|| this.work.poll(context))) {
+            Ok(Poll::Ready(done)) => return Poll::Ready(Ok(done)),
+            Ok(Poll::Pending) => {}
+            Err(payload) => {
+                let message = panic_message(payload.as_ref());
+                return Poll::Ready(Err(Stopped::Panicked { message }));
             }
-            None => guarded.await,
-        };
-        ended.map_err(|payload| Stopped::Panicked { message: panic_message(payload.as_ref()) })
-    };
-    if call.span.is_disabled() { timed.await } else { timed.instrument(call.span.clone()).await }
+        }
+        let Some(limit) = *this.limit else { return Poll::Pending };
+        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
+        timer.as_mut().poll(context).map(|()| Err(Stopped::TimedOut { limit }))
+    }
 }
 
 fn panic_message(payload: &(dyn Any + Send)) -> String {

@@ -26,23 +26,33 @@ pub(crate) struct Preadmitted {
 }
 
 impl Admission {
-    /// The tenant of a request. A known tenant costs no allocation and no await point that waits.
+    /// The tenant of a request. A known tenant costs no allocation.
     pub(crate) async fn admit(
         &self,
         headers: &HeaderMap,
         uri: &Uri,
         extensions: &Extensions,
     ) -> Result<Tenant, TenancyError> {
+        match self.admit_now(headers, uri, extensions)? {
+            Ok(tenant) => Ok(tenant),
+            Err(id) => self.directory.admit(&id).await,
+        }
+    }
+
+    /// The tenant of a request when the directory remembers it, otherwise the name to ask it for.
+    pub(crate) fn admit_now(
+        &self,
+        headers: &HeaderMap,
+        uri: &Uri,
+        extensions: &Extensions,
+    ) -> Result<Result<Tenant, TenantId>, TenancyError> {
         if let Some(preadmitted) = extensions.get::<Preadmitted>()
             && preadmitted.app == self.app
         {
-            return Ok(preadmitted.tenant.clone());
+            return Ok(Ok(preadmitted.tenant.clone()));
         }
         let id = self.identify(headers, uri)?;
-        match self.directory.remembered(&id) {
-            Some(tenant) => Ok(tenant),
-            None => self.directory.admit(&id).await,
-        }
+        Ok(self.directory.remembered(&id).ok_or(id))
     }
 
     fn identify(&self, headers: &HeaderMap, uri: &Uri) -> Result<TenantId, TenancyError> {

@@ -93,7 +93,7 @@ impl TenantId {
             *slot = folded;
         }
         let id = Self { len: raw.len() as u8, bytes };
-        if is_reserved(id.as_str()) {
+        if is_reserved(id.as_bytes()) {
             return Err(InvalidTenantId::Reserved { id: id.as_str().to_owned() });
         }
         Ok(id)
@@ -121,8 +121,8 @@ impl TenantId {
     }
 }
 
-fn is_reserved(id: &str) -> bool {
-    id.starts_with("pg_") || id.starts_with("xcore") || id == "information_schema"
+fn is_reserved(id: &[u8]) -> bool {
+    id.starts_with(b"pg_") || id.starts_with(b"xcore") || id == b"information_schema"
 }
 
 impl PartialEq for TenantId {

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use crate::plugin::{self, AppState, HeadArgument, Plugin, extract_last, extract_part};
 
@@ -18,7 +18,7 @@ use crate::plugin::{self, AppState, HeadArgument, Plugin, extract_last, extract_
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of an action here",
     label = "not an axum extractor of the request's head",
-    note = "arguments before the last one implement `FromRequestParts`, such as `Path<T>`, `Query<T>` or `HeaderMap`; an extractor that reads the body, such as `Json<T>`, goes last"
+    note = "arguments before the last one implement `FromRequestParts`, such as `Path<T>`, `Query<T>` or `HeaderMap`, with a `T` that implements `serde::Deserialize`; an extractor that reads the body, such as `Json<T>`, goes last"
 )]
 pub trait Argument {
     #[doc(hidden)]
@@ -32,7 +32,7 @@ impl<T: HeadArgument> Argument for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of an action",
     label = "not an axum extractor",
-    note = "arguments after `ctx` are axum extractors, such as `Path<T>`, `Query<T>` or `Json<T>`; a type of your own implements `FromRequestParts` or `FromRequest`"
+    note = "arguments after `ctx` are axum extractors, such as `Path<T>`, `Query<T>` or `Json<T>` with a `T` that implements `serde::Deserialize`; a type of your own implements `FromRequestParts` or `FromRequest`"
 )]
 pub trait LastArgument<M> {
     #[doc(hidden)]
@@ -89,6 +89,24 @@ pub trait NoLast<T> {
 impl<T, M> NoLast<T> for Last<T, M> {
     fn extract(_: Request, _: &AppState) -> Ready<Result<T, Response>> {
         ready(Err(Response::default()))
+    }
+}
+
+/// Proof that a type can be the result of an action.
+#[diagnostic::on_unimplemented(
+    message = "an action cannot return `{Self}`",
+    label = "not a response",
+    note = "return something that implements axum's `IntoResponse`: `Json<T>` with a `T` that implements `serde::Serialize`, `String`, `StatusCode`, or a `Result` of it and `xcore::Error`"
+)]
+pub trait Reply {
+    #[doc(hidden)]
+    fn reply(self) -> Response;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: IntoResponse> Reply for T {
+    fn reply(self) -> Response {
+        self.into_response()
     }
 }
 

@@ -18,7 +18,8 @@ mod version;
 
 pub use super::config::{FieldKind, Probe, Unprobed};
 pub use arguments::{
-    Argument, ContextOf, Create, Head, IsPlugin, Last, LastArgument, MayCall, Named, NoHead, NoLast, NotNamed, Requires,
+    Argument, ContextOf, Create, Head, IsPlugin, Last, LastArgument, MayCall, Named, NoHead, NoLast,
+    NotNamed, Reply, Requires,
 };
 pub use claims::{App, Claim, Claims, Mountable, NoClaim, NotOffered, Offer, plugins};
 pub use config::{config_fits, field_fits, field_is_optional, is_fit};

@@ -197,8 +197,24 @@ mod tests {
         let mount = proptest::sample::select(&["/", "/a", "/a/b", "/b"][..]);
         let path = proptest::sample::select(
             &[
-                "/", "/a", "/b", "/a/b", "/{x}", "/{y}", "/{x}/a", "/{y}/b", "/a/{x}", "/b/{y}", "/{x}/{y}", "/{*r}", "/{*s}",
-                "/a/{*r}", "/b{x}", "/b{y}/a", "/b{*r}", "/{x}/{*r}",
+                "/",
+                "/a",
+                "/b",
+                "/a/b",
+                "/{x}",
+                "/{y}",
+                "/{x}/a",
+                "/{y}/b",
+                "/a/{x}",
+                "/b/{y}",
+                "/{x}/{y}",
+                "/{*r}",
+                "/{*s}",
+                "/a/{*r}",
+                "/b{x}",
+                "/b{y}/a",
+                "/b{*r}",
+                "/{x}/{*r}",
             ][..],
         );
         let verb = proptest::sample::select(&[Verb::Get, Verb::Post][..]);

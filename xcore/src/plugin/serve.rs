@@ -1,0 +1,148 @@
+//! One request and one action: the tenant, its context, the glue, the answer.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
+use axum::http::header::VARY;
+use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
+use pin_project_lite::pin_project;
+
+use super::chain;
+use super::supervisor::{Call, Supervised, X_REQUEST_ID, supervise};
+use super::{ActionSpec, Mounted, Plugin, PluginContext};
+use crate::error::{Cause, Error};
+
+/// axum's own limit, which needs no entry in the request.
+const AXUM_BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+/// Serves one request with one action: admits the tenant, makes its context, runs the glue under the supervisor.
+///
+/// A tenant that the directory remembers is admitted here and now; only for another one is there something to wait for. What is
+/// given is boxed by the caller, so everything in it is moved once: that is most of what an action costs above a bare handler.
+pub fn serve<P, F, Fut>(
+    mounted: Arc<Mounted<P>>,
+    spec: &'static ActionSpec,
+    mut request: Request,
+    action: F,
+) -> Serving<P, Fut>
+where
+    P: Plugin,
+    F: FnOnce(Arc<Mounted<P>>, P::Context, Request) -> Fut + Send + 'static,
+    Fut: Future<Output = Response>,
+{
+    let call = Call::of_request(spec, request.headers());
+    let runtime = mounted.runtime();
+    let limit = spec.timeout.unwrap_or(runtime.request_timeout);
+    if runtime.body_limit != AXUM_BODY_LIMIT && !http_body::Body::is_end_stream(request.body()) {
+        DefaultBodyLimit::max(runtime.body_limit).apply(&mut request);
+    }
+    let admission = &runtime.admission;
+    let work = match admission.admit_now(request.headers(), request.uri(), request.extensions()) {
+        Ok(Ok(tenant)) => {
+            call.tenant(&tenant);
+            let context = P::Context::new(&mounted, tenant);
+            Work::Running { running: action(Arc::clone(&mounted), context, request) }
+        }
+        Ok(Err(id)) => {
+            let (mounted, span) = (Arc::clone(&mounted), call.span().clone());
+            let admitting = async move {
+                let tenant = mounted.runtime().admission.directory.admit(&id).await.map_err(Error::from)?;
+                Call::tell_tenant(&span, &tenant);
+                let context = P::Context::new(&mounted, tenant);
+                Ok(action(mounted, context, request))
+            };
+            Work::Admitting { admitting: Box::pin(admitting) }
+        }
+        Err(refused) => Work::Refused { answer: Some(Error::from(refused).into_response()) },
+    };
+    Serving { work: supervise(&call, Some(limit), work), mounted, spec, call }
+}
+
+pin_project! {
+    #[project = Step]
+    enum Work<Fut> {
+        Running { #[pin] running: Fut },
+        Admitting { admitting: BoxFuture<'static, Result<Fut, Error>> },
+        Refused { answer: Option<Response> },
+    }
+}
+
+impl<Fut: Future<Output = Response>> Future for Work<Fut> {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
+        loop {
+            match self.as_mut().project() {
+                Step::Running { running } => return running.poll(context),
+                Step::Admitting { admitting } => match ready!(admitting.as_mut().poll(context)) {
+                    Ok(running) => self.set(Self::Running { running }),
+                    Err(refused) => return Poll::Ready(refused.into_response()),
+                },
+                // Ready at the first poll, and there is no second one.
+                Step::Refused { answer } => {
+                    return answer.take().map_or(Poll::Pending, Poll::Ready);
+                }
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// What [`serve`] gives: a request on its way to its answer.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Serving<P: Plugin, Fut> {
+        #[pin]
+        work: Supervised<Work<Fut>>,
+        mounted: Arc<Mounted<P>>,
+        spec: &'static ActionSpec,
+        call: Call,
+    }
+}
+
+impl<P: Plugin, Fut: Future<Output = Response>> Future for Serving<P, Fut> {
+    type Output = Response;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
+        let this = self.project();
+        let mut response = match ready!(this.work.poll(context)) {
+            Ok(response) => response,
+            Err(stopped) => stopped.answer().into_response(),
+        };
+        if let Some(status) = this.spec.status
+            && response.status() == StatusCode::OK
+            && let Ok(status) = StatusCode::from_u16(status)
+        {
+            *response.status_mut() = status;
+        }
+        if let Some(vary) = &this.mounted.runtime().vary {
+            response.headers_mut().append(VARY, vary.clone());
+        }
+        finish(this.call, &mut response);
+        Poll::Ready(response)
+    }
+}
+
+/// Logs what the client must not see, and names the request.
+fn finish(call: &Call, response: &mut Response) {
+    let failed = response.status().is_client_error() || response.status().is_server_error();
+    if (failed || call.id.is_given())
+        && let Some(id) = call.id.to_header()
+    {
+        response.headers_mut().insert(X_REQUEST_ID, id);
+    }
+    if failed && let Some(Cause(cause)) = response.extensions_mut().remove::<Cause>() {
+        let status = response.status().as_u16();
+        let chain = chain(cause.as_ref());
+        call.span().in_scope(|| {
+            if status >= 500 {
+                tracing::error!(status, request_id = %call.id, error = %chain, "the action failed");
+            } else {
+                tracing::debug!(status, request_id = %call.id, error = %chain, "the action was refused");
+            }
+        });
+    }
+}
