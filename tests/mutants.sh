@@ -47,8 +47,8 @@ mutate() {
     local matches
     matches=$(perl -0ne "\$body = (split /#\\[cfg\\(test\\)\\]/)[0]; \$n = () = \$body =~ /$pattern/g; print \$n" "$root/$file")
     for ((number = 1; number <= matches; number++)); do
-        NUMBER=$number PRELUDE=$prelude perl -0pe \
-            "my \$n = 0; s/$pattern/++\$n == \$ENV{NUMBER} ? qq($replacement) : \$&/ge; s/\\A((?:\\/\\/!.*\\n)*)/\$1\$ENV{PRELUDE}/ if \$ENV{PRELUDE}" \
+        NUMBER=$number REPLACEMENT=$replacement PRELUDE=$prelude perl -0pe \
+            "my \$n = 0; s/$pattern/++\$n == \$ENV{NUMBER} ? \$ENV{REPLACEMENT} : \$&/ge; s/\\A((?:\\/\\/!.*\\n)*)/\$1\$ENV{PRELUDE}/" \
             "$root/$file" >"$copy/$file"
         try "$file, match $number of /$pattern/" "${tests[@]}"
         cp "$root/$file" "$copy/$file"

@@ -116,7 +116,7 @@ fn routed(action: &Action<'_>) -> Routed {
 
 /// The block without its methods; `None` when nothing can be generated for it.
 ///
-/// ui: plugin/fail/on_trait_impl
+/// ui: plugin/fail/on_trait_impl, plugin/fail/on_impl_of_a_trait_object
 fn frame<'a>(krate: Krate, block: &'a Block, sink: &mut Sink) -> Option<PluginBlock<'a>> {
     if let Some(of_trait) = &block.of_trait {
         sink.error(

@@ -152,7 +152,10 @@ impl Error {
     /// It and what caused it, in one line, for the log.
     pub(crate) fn chain(&self) -> String {
         match (&self.0.detail, &self.0.source) {
-            (Some(detail), Some(source)) => format!("{detail}: {}", crate::plugin::chain(source.as_ref())),
+            (Some(detail), Some(source)) => {
+                let cause = crate::plugin::chain(source.as_ref());
+                if cause.starts_with(detail.as_str()) { cause } else { format!("{detail}: {cause}") }
+            }
             (None, Some(source)) => crate::plugin::chain(source.as_ref()),
             _ => self.to_string(),
         }
@@ -369,7 +372,8 @@ impl IntoResponse for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.0.detail, &self.0.source) {
-            (Some(detail), Some(source)) => write!(f, "{detail}: {source}"),
+            (Some(detail), Some(source)) if *detail != source.to_string() => write!(f, "{detail}: {source}"),
+            (Some(detail), Some(_)) => f.write_str(detail),
             (Some(detail), None) => f.write_str(detail),
             (None, Some(source)) => source.fmt(f),
             (None, None) => write!(f, "{}", self.0.status),

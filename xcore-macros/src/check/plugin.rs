@@ -106,7 +106,7 @@ pub(crate) fn check_requires(required: Vec<Required>, data: &Data, sink: &mut Si
 
 /// Migrations need something to migrate. Whether they have it.
 ///
-/// ui: plugin/fail/migrations_without_db
+/// ui: plugin/fail/migrations_without_db, plugin/fail/shared_migrations_without_central
 pub(crate) fn check_migrations(
     tenant: Option<&Migrations>,
     shared: Option<&Migrations>,

@@ -20,6 +20,7 @@ pub(crate) struct ConfigOptions {
 }
 
 impl ConfigOptions {
+    /// ui: config/fail/attribute_without_options, config/fail/unknown_option
     pub(crate) fn parse(attrs: &[Attribute], sink: &mut Sink) -> Self {
         let mut options = Self::default();
         for attr in attrs.iter().filter(|attr| attr.path().is_ident("config")) {

@@ -53,6 +53,7 @@ impl Grammar {
         sink.attempt(outcome);
     }
 
+    /// ui: plugin/fail/option_without_comma
     fn parse_one(
         &self,
         input: ParseStream<'_>,

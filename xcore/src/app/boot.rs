@@ -1,7 +1,7 @@
 //! From `xcore.yaml` to a running app.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -60,6 +60,17 @@ pub enum BootError {
         /// What is wrong with it.
         #[source]
         source: InvalidTenantId,
+    },
+    /// Two migrations of a plugin have one name.
+    #[error(
+        "plugin `{plugin}` has two migrations named `{name}`, so the second would never run; `DeriveMigrationName` takes the name of \
+         the file: write each migration in a file of its own"
+    )]
+    MigrationTwice {
+        /// The plugin.
+        plugin: &'static str,
+        /// The name.
+        name: String,
     },
     /// The database could not be opened or migrated.
     #[error("the database is not ready")]
@@ -194,6 +205,7 @@ async fn assemble(
     let routed: Vec<(&'static str, Arc<dyn AnyMounted>)> =
         plugins.iter().map(|placed| (placed.facts.path, Arc::clone(&placed.mounted))).collect();
     let migrations: Vec<Migrations> = ordered.iter().filter_map(|entry| entry.plugin.migrations()).collect();
+    check_migration_names(ordered)?;
     let tenants = Tenants {
         runtime: Arc::clone(&runtime),
         plugins: plugins.iter().map(|placed| Arc::clone(&placed.mounted)).collect(),
@@ -243,7 +255,24 @@ async fn start(app: &Instance) -> Result<(), BootError> {
     let watching = tokio::spawn(watch::watch(Arc::downgrade(inner), changes));
     let following = tokio::spawn(watch::follow(Arc::downgrade(inner), changed));
     let mut tasks = inner.tasks.lock().unwrap_or_else(|broken| broken.into_inner());
-    tasks.extend([watching.abort_handle(), following.abort_handle()]);
+    let ticking = tokio::spawn(watch::tick(Arc::downgrade(inner)));
+    tasks.extend([ticking.abort_handle(), watching.abort_handle(), following.abort_handle()]);
+    Ok(())
+}
+
+/// Two migrations of one name would be one: the second is taken for applied.
+fn check_migration_names(ordered: &[Ordered]) -> Result<(), BootError> {
+    let all = |entry: &Ordered| [entry.plugin.migrations(), entry.plugin.shared_migrations()];
+    for migrations in ordered.iter().flat_map(all).flatten() {
+        let mut seen = HashSet::new();
+        for migration in (migrations.list)() {
+            let name = migration.name().to_owned();
+            if seen.contains(&name) {
+                return Err(BootError::MigrationTwice { plugin: migrations.plugin(), name });
+            }
+            seen.insert(name);
+        }
+    }
     Ok(())
 }
 

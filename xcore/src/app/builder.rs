@@ -71,6 +71,9 @@ impl AppBuilder {
     }
 
     /// Serves routes of your own beside those of the plugins. Contexts and [`Tenant`](crate::Tenant) are extractors there.
+    ///
+    /// # Panics
+    /// [`AppBuilder::build`] panics, as axum's `merge` does, when a path and method of yours is one of a plugin.
     pub fn routes(mut self, routes: Router<AppState>) -> Self {
         self.routes = Some(match self.routes {
             Some(others) => others.merge(routes),

@@ -15,6 +15,9 @@ use crate::tenancy::{State, StoreError, TenantId};
 /// How often the directory's revision is read.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How coarse the clock of the directory is.
+const TICK: Duration = Duration::from_millis(100);
+
 /// How long what could not be finished rests before it is tried again.
 const RETRY: Duration = Duration::from_secs(15);
 
@@ -45,6 +48,17 @@ pub(super) async fn watch(app: Weak<Inner>, changes: tokio::sync::watch::Sender<
             }
             Err(_) => {}
         }
+    }
+}
+
+/// Moves the clock of the directory on. Waits for nothing else. Runs until the app goes away.
+pub(super) async fn tick(app: Weak<Inner>) {
+    let start = Instant::now();
+    let mut ticks = interval(TICK);
+    loop {
+        ticks.tick().await;
+        let Some(app) = app.upgrade() else { return };
+        app.runtime.admission.directory.tick(start.elapsed());
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 
 use crate::error::Error;
-use crate::plugin::{ActionSpec, AnyMounted};
+use crate::plugin::{ActionSpec, AnyMounted, X_REQUEST_ID};
 
 /// The routes of all plugins below `prefix`. Whatever is not there is answered by a problem document.
 ///
@@ -32,7 +32,8 @@ pub(crate) fn router(
         Some(others) => router.merge(others),
         None => router,
     };
-    router.fallback(no_such_route).method_not_allowed_fallback(no_such_method)
+    // Turns handlers into services now, once, instead of at every request.
+    router.fallback(no_such_route).method_not_allowed_fallback(no_such_method).with_state(())
 }
 
 /// A router for each action, internal ones too, that holds nothing else.
@@ -58,15 +59,24 @@ pub(crate) fn full_path(prefix: &str, plugin_path: &str, spec: &ActionSpec) -> S
     if path.is_empty() { "/".to_owned() } else { path }
 }
 
-async fn no_such_route() -> Response {
-    Error::own(StatusCode::NOT_FOUND, "no-such-route", Some("no action has this path".to_owned())).into_response()
+async fn no_such_route(headers: HeaderMap) -> Response {
+    let detail = Some("no action has this path".to_owned());
+    named(&headers, Error::own(StatusCode::NOT_FOUND, "no-such-route", detail).into_response())
 }
 
-async fn no_such_method() -> Response {
-    Error::own(
+/// With the id of the request, when the client sent one.
+fn named(headers: &HeaderMap, mut response: Response) -> Response {
+    if let Some(id) = headers.get(X_REQUEST_ID) {
+        response.headers_mut().insert(X_REQUEST_ID, id.clone());
+    }
+    response
+}
+
+async fn no_such_method(headers: HeaderMap) -> Response {
+    let answer = Error::own(
         StatusCode::METHOD_NOT_ALLOWED,
         "method-not-allowed",
         Some("no action with this path has this method; see the Allow header".to_owned()),
-    )
-    .into_response()
+    );
+    named(&headers, answer.into_response())
 }

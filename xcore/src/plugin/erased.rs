@@ -283,6 +283,7 @@ impl<P: Plugin> Clone for ActionService<P> {
 impl<P: Plugin> Handler<((),), ()> for ActionService<P> {
     type Future = BoxFuture<'static, Response>;
 
+    #[inline]
     fn call(self, request: Request, (): ()) -> Self::Future {
         (self.http)(self.mounted, request)
     }

@@ -34,3 +34,4 @@ pub use serve::{Serving, serve};
 
 pub(crate) use erased::{AnyMounted, AppHook, TenantHook};
 pub(crate) use glue::chain;
+pub(crate) use supervisor::X_REQUEST_ID;

@@ -23,6 +23,7 @@ const AXUM_BODY_LIMIT: usize = 2 * 1024 * 1024;
 ///
 /// A tenant that the directory remembers is admitted here and now; only for another one is there something to wait for. What is
 /// given is boxed by the caller, so everything in it is moved once: that is most of what an action costs above a bare handler.
+#[inline(always)] // or each argument is copied once more on its way into the box
 pub fn serve<P, F, Fut>(
     mounted: Arc<Mounted<P>>,
     spec: &'static ActionSpec,

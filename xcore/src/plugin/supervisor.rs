@@ -110,6 +110,7 @@ impl Stopped {
 ///
 /// A panic ends this call only: it never takes the process or another call with it. At the time limit the future is
 /// dropped, which cancels what it was doing.
+#[inline(always)] // or the work is copied once more on its way into the box
 pub(crate) fn supervise<F: Future>(call: &Call, limit: Option<Duration>, work: F) -> Supervised<F> {
     Supervised { work, limit, timer: None, span: call.span.clone() }
 }

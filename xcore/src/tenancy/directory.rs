@@ -1,5 +1,6 @@
 //! Which tenants exist, looked up once and remembered.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -24,7 +25,8 @@ pub struct Directory {
     store: Arc<dyn DirectoryStore>,
     /// Whether `public` is a tenant: it is as the default one only.
     serves_public: bool,
-    known: papaya::HashMap<TenantId, Known>,
+    known: papaya::HashMap<TenantId, Known, foldhash::fast::RandomState>,
+    clock: CoarseClock,
     unknown: papaya::HashMap<TenantId, Instant>,
     /// One [`Tenant`] per life of a tenant that this process has admitted.
     living: papaya::HashMap<TenantId, Tenant>,
@@ -39,7 +41,21 @@ pub struct Directory {
 
 struct Known {
     tenant: Tenant,
-    until: Instant,
+    /// By the [`CoarseClock`].
+    until: u64,
+}
+
+/// Milliseconds since the directory was made, as of the last tick. Reading the real clock for every request costs as much as the
+/// lookup itself.
+#[derive(Default)]
+struct CoarseClock {
+    now: AtomicU64,
+}
+
+impl CoarseClock {
+    fn now(&self) -> u64 {
+        self.now.load(Ordering::Relaxed)
+    }
 }
 
 impl Directory {
@@ -48,7 +64,8 @@ impl Directory {
         Self {
             store,
             serves_public,
-            known: papaya::HashMap::new(),
+            known: papaya::HashMap::default(),
+            clock: CoarseClock::default(),
             unknown: papaya::HashMap::new(),
             living: papaya::HashMap::new(),
             held: papaya::HashSet::new(),
@@ -67,9 +84,21 @@ impl Directory {
     /// The tenant, if memory can tell that it is active.
     #[inline]
     pub(crate) fn remembered(&self, id: &TenantId) -> Option<Tenant> {
+        self.remembered_as(id.as_bytes())
+    }
+
+    /// As [`Directory::remembered`], for bytes that need not be an id: those of no id are never remembered.
+    #[inline]
+    pub(crate) fn remembered_as(&self, name: &[u8]) -> Option<Tenant> {
         let known = self.known.pin();
-        let found = known.get(id)?;
-        (found.until > Instant::now()).then(|| found.tenant.clone())
+        let found = known.get(name)?;
+        (found.until > self.clock.now()).then(|| found.tenant.clone())
+    }
+
+    /// Moves the clock on. Called several times a second while the app serves; in a process that serves nothing what is
+    /// remembered does not age.
+    pub(crate) fn tick(&self, since_start: Duration) {
+        self.clock.now.store(u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Admits a tenant: it exists and is active.
@@ -114,8 +143,9 @@ impl Directory {
         }
         Ok(match record {
             Some(record) if record.state == State::Active => {
-                let known = Known { tenant: self.living(&record), until: Instant::now() + self.ttl };
-                self.remember(&self.known, *id, known, epoch);
+                let ttl = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX);
+                let until = self.clock.now().saturating_add(ttl);
+                self.remember(&self.known, *id, Known { tenant: self.living(&record), until }, epoch);
                 Ok(())
             }
             other => {
@@ -135,7 +165,13 @@ impl Directory {
         })
     }
 
-    fn remember<V>(&self, memory: &papaya::HashMap<TenantId, V>, id: TenantId, value: V, epoch: u64) {
+    fn remember<V, S: BuildHasher>(
+        &self,
+        memory: &papaya::HashMap<TenantId, V, S>,
+        id: TenantId,
+        value: V,
+        epoch: u64,
+    ) {
         let memory = memory.pin();
         memory.insert(id, value);
         if self.epoch.load(Ordering::Acquire) != epoch {
@@ -334,6 +370,18 @@ mod tests {
         assert!(first.has_ended() && same.has_ended() && !second.has_ended());
         directory.end(&acme);
         assert!(second.has_ended());
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_ages_with_the_clock() {
+        let (store, directory) = slow(Some(State::Active));
+        let acme = TenantId::parse("acme").unwrap();
+        directory.admit(&acme).await.unwrap();
+        assert!(directory.remembered_as(b"acme").is_some() && directory.remembered_as(b"ACME").is_none());
+        directory.tick(Duration::from_secs(61));
+        assert!(directory.remembered(&acme).is_none());
+        directory.admit(&acme).await.unwrap();
+        assert_eq!(store.lookups.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]

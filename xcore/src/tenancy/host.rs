@@ -11,6 +11,14 @@ use super::{TenancyError, TenantId};
 /// no tenant. With a base domain, exactly one label below it is the tenant; other hosts name none. Without one, it
 /// is the first of at least three labels.
 pub(super) fn tenant_of_host(host: &[u8], base: Option<&str>) -> Result<Option<TenantId>, TenancyError> {
+    let Some(label) = label_of_host(host, base)? else { return Ok(None) };
+    TenantId::parse_bytes(label)
+        .map(Some)
+        .map_err(|problem| TenancyError::Malformed { source_name: "subdomain", problem })
+}
+
+/// The label that [`tenant_of_host`] parses.
+pub(super) fn label_of_host<'a>(host: &'a [u8], base: Option<&str>) -> Result<Option<&'a [u8]>, TenancyError> {
     let host = std::str::from_utf8(host).map_err(|_| TenancyError::MalformedHost)?;
     let Some(name) = host_name(host)? else { return Ok(None) };
     let label = match base {
@@ -27,9 +35,7 @@ pub(super) fn tenant_of_host(host: &[u8], base: Option<&str>) -> Result<Option<T
             }
         }
     };
-    TenantId::parse(label)
-        .map(Some)
-        .map_err(|problem| TenancyError::Malformed { source_name: "subdomain", problem })
+    Ok(Some(label.as_bytes()))
 }
 
 /// The name without port and trailing dot; `None` for an address or nothing.
@@ -43,10 +49,11 @@ fn host_name(host: &str) -> Result<Option<&str>, TenancyError> {
         Some(_) => return Err(TenancyError::MalformedHost),
     };
     let name = name.strip_suffix('.').unwrap_or(name);
-    if Ipv4Addr::from_str(name).is_ok() {
+    // The last label of a name is never all digits (RFC 1123, section 2.1), so most names are told by their last byte.
+    if name.ends_with(|c: char| c.is_ascii_digit()) && Ipv4Addr::from_str(name).is_ok() {
         return Ok(None);
     }
-    if name.split('.').any(str::is_empty) {
+    if name.is_empty() || name.starts_with('.') || name.ends_with('.') || name.contains("..") {
         return Err(TenancyError::MalformedHost);
     }
     Ok(Some(name))

@@ -139,6 +139,13 @@ impl Hash for TenantId {
     }
 }
 
+/// Equal bytes are equal ids and hash alike, so that a map of ids can be asked with the bytes of a header.
+impl std::borrow::Borrow<[u8]> for TenantId {
+    fn borrow(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
 impl PartialOrd for TenantId {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))

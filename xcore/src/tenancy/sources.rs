@@ -3,7 +3,7 @@
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, HeaderName, Uri};
 
-use super::host::tenant_of_host;
+use super::host::{label_of_host, tenant_of_host};
 use super::{TenancyError, TenantId};
 
 /// The places of a request that can name its tenant, as `xcore.yaml` configures them.
@@ -33,6 +33,26 @@ impl Sources {
         }
     }
 
+    /// The bytes that name the tenant, when that can be told without parsing them: they are a tenant's name only if the directory
+    /// remembers them as one. `None` says nothing; [`Sources::tenant_of`] decides then.
+    #[inline]
+    pub(super) fn quick_name<'a>(&self, headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a [u8]> {
+        let by_header = match &self.header {
+            Some(header) => only(headers, header).ok()?,
+            None => None,
+        };
+        if !self.subdomain {
+            return by_header;
+        }
+        let host = host_of(headers, uri).ok()?;
+        match (by_header, host.map(|host| label_of_host(host, self.base_domain.as_deref()))) {
+            (Some(name), None | Some(Ok(None))) => Some(name),
+            (Some(name), Some(Ok(Some(label)))) => name.eq_ignore_ascii_case(label).then_some(name),
+            (None, Some(Ok(Some(label)))) => Some(label),
+            (None, None | Some(Ok(None))) | (_, Some(Err(_))) => None,
+        }
+    }
+
     /// How a client names its tenant, for a message.
     pub(crate) fn hint(&self) -> String {
         match &self.header {
@@ -50,22 +70,25 @@ impl Sources {
     }
 
     fn by_host(&self, headers: &HeaderMap, uri: &Uri) -> Result<Option<TenantId>, TenancyError> {
-        // RFC 9112, section 3.2.2: the target's own authority counts, and `Host` only without one.
-        let host = match uri.authority() {
-            Some(authority) => Some(authority.as_str().rsplit('@').next().unwrap_or_default().as_bytes()),
-            None => only(headers, &HOST)?,
-        };
+        let host = host_of(headers, uri)?;
         host.map_or(Ok(None), |host| tenant_of_host(host, self.base_domain.as_deref()))
     }
 }
 
+/// RFC 9112, section 3.2.2: the target's own authority counts, and `Host` only without one.
+fn host_of<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Result<Option<&'a [u8]>, TenancyError> {
+    match uri.authority() {
+        Some(authority) => Ok(authority.as_str().rsplit('@').next().map(str::as_bytes)),
+        None => only(headers, &HOST),
+    }
+}
+
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, TenancyError> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next();
-    if values.next().is_some() {
+    // As many values as names: no header is there twice.
+    if headers.len() != headers.keys_len() && headers.get_all(name).iter().nth(1).is_some() {
         return Err(TenancyError::Repeated { name: name.to_string() });
     }
-    Ok(first.map(|value| value.as_bytes()))
+    Ok(headers.get(name).map(|value| value.as_bytes()))
 }
 
 #[cfg(test)]
@@ -110,6 +133,28 @@ mod tests {
         assert!(matches!(tenant_of(bad_host, "/"), Err(TenancyError::Malformed { .. })));
         for bad in [&b"../x"[..], b"", b"a:b", b"*", b"\xff\xfe", b"pg_catalog"] {
             assert!(tenant_of(&[("x-tenant-id", bad)], "/").is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_quick_name_is_what_parsing_gives_or_nothing() {
+        let sources = sources();
+        let hosts = [None, Some("acme.shop.localhost"), Some("globex.shop.localhost:80"), Some("127.0.0.1"), Some("a..b")];
+        let names = [None, Some("acme"), Some("ACME"), Some("../x"), Some("globex")];
+        for (host, name) in hosts.iter().flat_map(|host| names.iter().map(move |name| (host, name))) {
+            let mut headers = HeaderMap::new();
+            if let Some(host) = host {
+                headers.insert(HOST, host.parse().unwrap());
+            }
+            if let Some(name) = name {
+                headers.insert("x-tenant-id", name.parse().unwrap());
+            }
+            let uri = Uri::from_static("/");
+            if let Some(quick) = sources.quick_name(&headers, &uri)
+                && let Ok(id) = TenantId::parse_bytes(quick)
+            {
+                assert_eq!(sources.tenant_of(&headers, &uri).unwrap(), Some(id), "{host:?} {name:?}");
+            }
         }
     }
 

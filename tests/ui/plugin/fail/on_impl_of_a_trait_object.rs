@@ -1,0 +1,8 @@
+#![allow(unused)]
+
+trait Orders {}
+
+#[xcore::plugin]
+impl dyn Orders {}
+
+fn main() {}

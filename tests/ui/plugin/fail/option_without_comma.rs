@@ -1,0 +1,6 @@
+#![allow(unused)]
+
+#[xcore::plugin(name = "orders" services(db))]
+struct Orders;
+
+fn main() {}
