@@ -11,7 +11,8 @@ cd "$(dirname "$0")/.."
 
 root=$PWD
 copy=$root/target/mutants
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
+# Its own: a copy of a workspace and the workspace itself would take each other's artefacts for fresh.
+export CARGO_TARGET_DIR=$copy/target
 limit=${MUTANT_SECONDS:-300} # for one mutant; one that hangs counts as noticed
 what=${1:-all}
 survivors=()

@@ -32,8 +32,7 @@ static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_all().build().unwrap());
 
 /// The tenant comes from the header.
-static RIG: LazyLock<Rig> =
-    LazyLock::new(|| RUNTIME.block_on(Rig::set(&[("tenancy.subdomain", "false")])));
+static RIG: LazyLock<Rig> = LazyLock::new(|| RUNTIME.block_on(Rig::set(&[("tenancy.subdomain", "false")])));
 
 /// The host is asked too, and has to agree.
 static RIG_WITH_HOST: LazyLock<Rig> = LazyLock::new(|| RUNTIME.block_on(Rig::start()));
@@ -49,7 +48,10 @@ static BARE: LazyLock<Router> = LazyLock::new(|| {
     }
     paths.sort_unstable();
     paths.dedup();
-    paths.into_iter().fold(Router::new(), |router, path| router.route(&path, get(async || "pong"))).with_state(())
+    paths
+        .into_iter()
+        .fold(Router::new(), |router, path| router.route(&path, get(async || "pong")))
+        .with_state(())
 });
 
 static XCORE: LazyLock<Router> = LazyLock::new(|| RIG.router());
@@ -57,7 +59,13 @@ static XCORE: LazyLock<Router> = LazyLock::new(|| RIG.router());
 static XCORE_WITH_HOST: LazyLock<Router> = LazyLock::new(|| RIG_WITH_HOST.router());
 
 fn measure(bencher: Bencher<'_, '_>, router: &Router, path: &str) {
-    let request = || Request::get(path).header("x-tenant-id", "acme").header("host", "acme.rig.localhost").body(Body::empty()).unwrap();
+    let request = || {
+        Request::get(path)
+            .header("x-tenant-id", "acme")
+            .header("host", "acme.rig.localhost")
+            .body(Body::empty())
+            .unwrap()
+    };
     let answer = RUNTIME.block_on(router.clone().oneshot(request())).unwrap();
     assert_eq!(answer.status(), 200, "{path}");
     bencher

@@ -192,10 +192,8 @@ impl Error {
         {
             return own;
         }
-        let response = error.map_or_else(
-            || StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-            IntoResponse::into_response,
-        );
+        let response = error
+            .map_or_else(|| StatusCode::INTERNAL_SERVER_ERROR.into_response(), IntoResponse::into_response);
         let status = response.status();
         let mut carried = Self::own(status, slug_of(status), None);
         carried.0.response = Mutex::new(Some(response));
@@ -316,9 +314,11 @@ fn classify_db(error: &DbErr) -> Error {
         }
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => service(true),
         other => match other.sql_err() {
-            Some(SqlErr::UniqueConstraintViolation(_)) => {
-                Error::own(StatusCode::CONFLICT, "conflict", Some("a record with this key exists already".to_owned()))
-            }
+            Some(SqlErr::UniqueConstraintViolation(_)) => Error::own(
+                StatusCode::CONFLICT,
+                "conflict",
+                Some("a record with this key exists already".to_owned()),
+            ),
             Some(SqlErr::ForeignKeyConstraintViolation(_)) => Error::own(
                 StatusCode::CONFLICT,
                 "conflict",

@@ -13,8 +13,8 @@ use xcore_build::config::{Config, Loaded};
 use super::directory_table::DirectoryMigrator;
 use super::instance::{Inner, Instance, Placed};
 use super::jobs::AppJobs;
-use super::order::{Ordered, start_order};
 use super::lifecycle::HookTimeout;
+use super::order::{Ordered, start_order};
 use super::tenants::{Tenants, version_of};
 use super::{TenantError, settings, watch};
 use crate::db::{Database, DatabaseError, Migrations, OpenMode};
@@ -285,8 +285,11 @@ fn declared(job: &'static JobSpec, config: &Config) -> Result<StaticJob, BootErr
         Some(Trigger::Every(interval)) => Some(Schedule::every(interval)),
         None => None,
     };
-    let schedule =
-        schedule.transpose().map_err(|source| BootError::Job { plugin: job.plugin, job: job.name, source })?;
+    let schedule = schedule.transpose().map_err(|source| BootError::Job {
+        plugin: job.plugin,
+        job: job.name,
+        source,
+    })?;
     Ok(StaticJob { plugin: job.plugin, job: job.name, schedule, overlap: job.overlap, timeout: job.timeout })
 }
 
@@ -313,7 +316,10 @@ async fn bring_up_to_date(inner: &Inner) -> Result<(), BootError> {
         }
     }
     if failed > 0 {
-        warn!(tenants = failed, "some tenants are not served; mend the migration, run `migrate`, start again");
+        warn!(
+            tenants = failed,
+            "some tenants are not served; mend the migration, run `migrate`, start again"
+        );
     }
     Ok(())
 }

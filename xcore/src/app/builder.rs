@@ -114,7 +114,9 @@ impl AppBuilder {
 
     fn find_file(&self) -> PathBuf {
         let exists = |file: &Path| {
-            file.to_str().and_then(|files| files.split(',').next()).is_some_and(|first| Path::new(first).exists())
+            file.to_str()
+                .and_then(|files| files.split(',').next())
+                .is_some_and(|first| Path::new(first).exists())
         };
         let here = PathBuf::from(self.name);
         if exists(&here) {

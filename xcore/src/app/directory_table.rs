@@ -127,7 +127,8 @@ impl DirectoryStore for DirectoryTable {
     }
 
     async fn list(&self) -> Result<Vec<TenantRecord>, StoreError> {
-        let rows = tenant::Entity::find().order_by_asc(tenant::Column::Id).all(&self.db).await.map_err(failed)?;
+        let rows =
+            tenant::Entity::find().order_by_asc(tenant::Column::Id).all(&self.db).await.map_err(failed)?;
         Ok(rows.into_iter().filter_map(record).collect())
     }
 
@@ -204,7 +205,10 @@ impl DirectoryStore for DirectoryTable {
 /// A row that this version cannot read as a tenant is left alone and hides no other.
 fn record(row: tenant::Model) -> Option<TenantRecord> {
     let Ok(id) = TenantId::parse(&row.id) else {
-        tracing::warn!(id = row.id, "the directory holds a name that is no tenant id; a newer version may have made it");
+        tracing::warn!(
+            id = row.id,
+            "the directory holds a name that is no tenant id; a newer version may have made it"
+        );
         return None;
     };
     Some(TenantRecord { id, state: State::parse(&row.state), version: row.version, life: row.life })

@@ -77,7 +77,13 @@ impl Instance {
     /// # Errors
     /// 404 for a tenant, plugin or action that is not there, 400 for arguments that do not fit, and what the
     /// action itself answers with a status of 400 or more.
-    pub async fn call(&self, plugin: &str, action: &str, tenant: &TenantId, arguments: Value) -> Result<Value> {
+    pub async fn call(
+        &self,
+        plugin: &str,
+        action: &str,
+        tenant: &TenantId,
+        arguments: Value,
+    ) -> Result<Value> {
         let (placed, spec) = self.find(plugin, action)?;
         let tenant = self.0.tenants.admit(tenant).await?;
         let mut request = request_for(&self.0.prefix, placed.facts.path, spec, arguments)
@@ -92,7 +98,8 @@ impl Instance {
         let answer = if body.is_empty() {
             Value::Null
         } else {
-            serde_json::from_slice(&body).unwrap_or_else(|_| String::from_utf8_lossy(&body).into_owned().into())
+            serde_json::from_slice(&body)
+                .unwrap_or_else(|_| String::from_utf8_lossy(&body).into_owned().into())
         };
         if status.is_client_error() || status.is_server_error() {
             return Err(failed(status, answer));
@@ -123,12 +130,10 @@ impl Instance {
     }
 
     fn find(&self, plugin: &str, action: &str) -> Result<(&Placed, &'static ActionSpec)> {
-        let placed = self
-            .0
-            .plugins
-            .iter()
-            .find(|placed| placed.facts.name == plugin)
-            .ok_or_else(|| Error::not_found(CallError::NoPlugin { plugin: plugin.to_owned() }.to_string()))?;
+        let placed =
+            self.0.plugins.iter().find(|placed| placed.facts.name == plugin).ok_or_else(|| {
+                Error::not_found(CallError::NoPlugin { plugin: plugin.to_owned() }.to_string())
+            })?;
         let spec = placed.facts.actions.iter().find(|spec| spec.name == action).ok_or_else(|| {
             let wrong = CallError::NoAction { plugin: plugin.to_owned(), action: action.to_owned() };
             Error::not_found(wrong.to_string())
@@ -158,7 +163,9 @@ impl Instance {
             }
         }
         if timeout(left(deadline), self.close()).await.is_err() {
-            warn!("the databases did not close within the grace time; the next start recovers what they logged");
+            warn!(
+                "the databases did not close within the grace time; the next start recovers what they logged"
+            );
         }
     }
 

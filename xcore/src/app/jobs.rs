@@ -29,7 +29,9 @@ impl JobRunner for AppJobs {
                 .mounted
                 .run_job(&run, tenant)
                 .ok_or_else(|| refused(JobError::Unknown { call: run.call.clone() }))?;
-            running.await.map_err(|error| JobFailure::Failed { source: Box::new(Failed { text: error.chain() }) })
+            running
+                .await
+                .map_err(|error| JobFailure::Failed { source: Box::new(Failed { text: error.chain() }) })
         }
         .boxed()
     }

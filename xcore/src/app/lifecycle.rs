@@ -36,7 +36,9 @@ impl Tenants {
         for id in ensure {
             match self.create(id).await {
                 Ok(()) => info!(tenant = %id, "created"),
-                Err(TenantError::Directory { source: StoreError::Exists { .. } | StoreError::ReadOnly { .. } }) => {}
+                Err(TenantError::Directory {
+                    source: StoreError::Exists { .. } | StoreError::ReadOnly { .. },
+                }) => {}
                 Err(problem) => {
                     error!(tenant = %id, error = %chain(&problem), "a tenant of xcore.yaml cannot be created yet");
                 }
@@ -54,7 +56,9 @@ impl Tenants {
         };
         match &finished {
             Ok(()) => info!(tenant = %record.id, work, "finished what was begun"),
-            Err(problem) => error!(tenant = %record.id, work, error = %chain(problem), "cannot be finished yet"),
+            Err(problem) => {
+                error!(tenant = %record.id, work, error = %chain(problem), "cannot be finished yet")
+            }
         }
         finished.is_ok()
     }
@@ -168,7 +172,11 @@ impl Tenants {
         Ok(())
     }
 
-    async fn claim(&self, id: &TenantId, removal: bool) -> Result<Option<crate::db::TenantClaim>, TenantError> {
+    async fn claim(
+        &self,
+        id: &TenantId,
+        removal: bool,
+    ) -> Result<Option<crate::db::TenantClaim>, TenantError> {
         let Some(database) = self.database() else { return Ok(None) };
         let failed = |source| TenantError::Data { id: *id, step: "claimed", source };
         database.claim(id, removal).await.map(Some).map_err(failed)
@@ -186,12 +194,18 @@ impl Tenants {
         Ok(self.store().find(id).await?.filter(|record| record.state == state))
     }
 
-    async fn hook(&self, plugin: &dyn AnyMounted, hook: TenantHook, tenant: &Tenant) -> Result<(), TenantError> {
+    async fn hook(
+        &self,
+        plugin: &dyn AnyMounted,
+        hook: TenantHook,
+        tenant: &Tenant,
+    ) -> Result<(), TenantError> {
         let run = plugin.tenant_hook(hook, tenant.clone());
         let ended = tokio::time::timeout(self.hook_timeout, run).await;
         let limit = self.hook_timeout;
         let ended = ended.unwrap_or_else(|_| Err(Error::internal(HookTimeout { limit })));
-        let failed = |error| TenantError::Hook { id: *tenant.id(), plugin: plugin.name(), hook: hook.as_str(), error };
+        let failed =
+            |error| TenantError::Hook { id: *tenant.id(), plugin: plugin.name(), hook: hook.as_str(), error };
         ended.map_err(failed)
     }
 }

@@ -18,7 +18,11 @@ pub(super) fn start_order(plugins: Vec<Box<dyn AnyPlugin>>) -> Vec<Ordered> {
     let mut ordered: Vec<Ordered> = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
         let is_ready = |candidate: &Ordered| {
-            candidate.facts.requires.iter().all(|needed| ordered.iter().any(|done| done.facts.name == needed.name))
+            candidate
+                .facts
+                .requires
+                .iter()
+                .all(|needed| ordered.iter().any(|done| done.facts.name == needed.name))
         };
         let next = waiting.iter().position(is_ready).unwrap_or(0);
         ordered.push(waiting.remove(next));

@@ -62,7 +62,9 @@ pub enum TenantError {
         source: StoreError,
     },
     /// The data could not be made, migrated or dropped.
-    #[error("the data of tenant `{id}` could not be {step}; it is tried again by itself while a server runs, or by the next start")]
+    #[error(
+        "the data of tenant `{id}` could not be {step}; it is tried again by itself while a server runs, or by the next start"
+    )]
     Data {
         /// The tenant.
         id: TenantId,
@@ -73,7 +75,9 @@ pub enum TenantError {
         source: DatabaseError,
     },
     /// The jobs could not be given or taken.
-    #[error("the jobs of tenant `{id}` could not be changed; it is tried again by itself while a server runs, or by the next start")]
+    #[error(
+        "the jobs of tenant `{id}` could not be changed; it is tried again by itself while a server runs, or by the next start"
+    )]
     Jobs {
         /// The tenant.
         id: TenantId,
@@ -82,7 +86,9 @@ pub enum TenantError {
         source: crate::scheduler::SchedulerError,
     },
     /// The cache entries could not be dropped.
-    #[error("the cache entries of tenant `{id}` could not be dropped; it is tried again by itself while a server runs, or by the next start")]
+    #[error(
+        "the cache entries of tenant `{id}` could not be dropped; it is tried again by itself while a server runs, or by the next start"
+    )]
     Cache {
         /// The tenant.
         id: TenantId,
@@ -91,7 +97,9 @@ pub enum TenantError {
         source: crate::cache::CacheError,
     },
     /// A plugin's hook failed.
-    #[error("the {hook} hook of plugin `{plugin}` failed for tenant `{id}`: {error}; it is tried again by itself while a server runs, or by the next start")]
+    #[error(
+        "the {hook} hook of plugin `{plugin}` failed for tenant `{id}`: {error}; it is tried again by itself while a server runs, or by the next start"
+    )]
     Hook {
         /// The tenant.
         id: TenantId,
@@ -187,11 +195,10 @@ impl Tenants {
     /// When a migration fails. Those before it stay applied, and a later run goes on from there.
     pub async fn migrate(&self, id: &TenantId) -> Result<Vec<String>, TenantError> {
         let Some(database) = self.database() else { return Ok(Vec::new()) };
-        let report = database.migrate_tenant(id, &self.migrations).await.map_err(|source| TenantError::Data {
-            id: *id,
-            step: "migrated",
-            source,
-        })?;
+        let report = database
+            .migrate_tenant(id, &self.migrations)
+            .await
+            .map_err(|source| TenantError::Data { id: *id, step: "migrated", source })?;
         self.store().set_version(id, &self.version).await?;
         self.runtime.admission.directory.release(id);
         Ok(names(&report))
@@ -202,9 +209,7 @@ impl Tenants {
         &self,
         ids: Vec<TenantId>,
     ) -> impl Stream<Item = (TenantId, Result<Vec<String>, TenantError>)> + '_ {
-        stream::iter(ids)
-            .map(async |id| (id, self.migrate(&id).await))
-            .buffer_unordered(MIGRATIONS_AT_ONCE)
+        stream::iter(ids).map(async |id| (id, self.migrate(&id).await)).buffer_unordered(MIGRATIONS_AT_ONCE)
     }
 
     /// What [`Tenants::migrate`] would apply, as `plugin: name`. Changes nothing.
@@ -214,7 +219,11 @@ impl Tenants {
     pub async fn pending(&self, id: &TenantId) -> Result<Vec<String>, TenantError> {
         let Some(database) = self.database() else { return Ok(Vec::new()) };
         let report = database.pending_tenant(id, &self.migrations).await;
-        report.map(|report| names(&report)).map_err(|source| TenantError::Data { id: *id, step: "read", source })
+        report.map(|report| names(&report)).map_err(|source| TenantError::Data {
+            id: *id,
+            step: "read",
+            source,
+        })
     }
 
     /// Whether the tenant's data is there.

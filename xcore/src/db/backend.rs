@@ -120,7 +120,11 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`DatabaseError::Served`] for a removal beside a server, which has to do it itself; when the right is not to be had.
-    fn claim<'a>(&'a self, id: &'a TenantId, removal: bool) -> BoxFuture<'a, Result<TenantClaim, DatabaseError>>;
+    fn claim<'a>(
+        &'a self,
+        id: &'a TenantId,
+        removal: bool,
+    ) -> BoxFuture<'a, Result<TenantClaim, DatabaseError>>;
 
     /// Waits for the users of the tenant's database and deletes it; does nothing when there is none.
     fn remove<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>>;

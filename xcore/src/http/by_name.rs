@@ -38,7 +38,9 @@ pub(crate) enum CallError {
         parameter: String,
     },
     /// The arguments are no JSON object where one is needed.
-    #[error("action `{plugin}.{action}` takes its path and query arguments from a JSON object, such as {{\"id\": 1}}")]
+    #[error(
+        "action `{plugin}.{action}` takes its path and query arguments from a JSON object, such as {{\"id\": 1}}"
+    )]
     NotAnObject {
         /// The plugin.
         plugin: &'static str,

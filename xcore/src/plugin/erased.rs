@@ -13,8 +13,8 @@ use futures_util::future::BoxFuture;
 
 use super::supervisor::{Call, supervise};
 use super::{
-    ActionEntry, ActionSpec, FieldSpec, Hooks, JobEntry, JobSpec, Mounted, Plugin, PluginActions, PluginConfig,
-    PluginContext, Requirement, Runtime, ServiceName, Verb,
+    ActionEntry, ActionSpec, FieldSpec, Hooks, JobEntry, JobSpec, Mounted, Plugin, PluginActions,
+    PluginConfig, PluginContext, Requirement, Runtime, ServiceName, Verb,
 };
 use crate::db::Migrations;
 use crate::error::{Error, Result};
@@ -50,7 +50,8 @@ pub trait AnyPlugin: Send + Sync {
     ///
     /// # Errors
     /// When its section of `xcore.yaml` does not fit its config type.
-    fn mount(&self, runtime: Arc<Runtime>, config: &SectionReader<'_>) -> Result<MountedPlugin, SectionError>;
+    fn mount(&self, runtime: Arc<Runtime>, config: &SectionReader<'_>)
+    -> Result<MountedPlugin, SectionError>;
 }
 
 /// Reads the section of a plugin out of the loaded configuration.
@@ -61,13 +62,17 @@ pub struct SectionReader<'a>(pub(crate) &'a xcore_build::config::Config);
 #[non_exhaustive]
 pub enum SectionError {
     /// The plugin is compiled in and not in `xcore.yaml`.
-    #[error("plugin `{plugin}` is compiled in, but `plugins` in xcore.yaml does not list it; add `{plugin}: {{}}`")]
+    #[error(
+        "plugin `{plugin}` is compiled in, but `plugins` in xcore.yaml does not list it; add `{plugin}: {{}}`"
+    )]
     Missing {
         /// The plugin.
         plugin: &'static str,
     },
     /// A key that the config type does not have.
-    #[error("`plugins.{plugin}.config` has the key `{key}`, which the plugin does not know; it knows: {known}")]
+    #[error(
+        "`plugins.{plugin}.config` has the key `{key}`, which the plugin does not know; it knows: {known}"
+    )]
     UnknownKey {
         /// The plugin.
         plugin: &'static str,
@@ -139,7 +144,11 @@ impl<P: PluginActions> AnyPlugin for Erased<P> {
         P::Config::json_schema()
     }
 
-    fn mount(&self, runtime: Arc<Runtime>, config: &SectionReader<'_>) -> Result<MountedPlugin, SectionError> {
+    fn mount(
+        &self,
+        runtime: Arc<Runtime>,
+        config: &SectionReader<'_>,
+    ) -> Result<MountedPlugin, SectionError> {
         let config = config.read::<P>()?;
         Ok(MountedPlugin(Arc::new(Live {
             mounted: Arc::new(Mounted::new(P::create(), config, runtime)),

@@ -153,10 +153,8 @@ const REJECTION_LIMIT: usize = 16 * 1024;
 
 /// The refusal of an extractor as a problem document. One that has a format of its own is kept.
 async fn rejected(response: Response) -> Response {
-    let is_text = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let is_text =
+        response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
     if !is_text {
         return response;
     }

@@ -12,16 +12,14 @@ mod manifest;
 mod mounted;
 pub mod proof;
 mod runtime;
-mod serve;
 pub mod schema;
+mod serve;
 mod supervisor;
 
 pub use config::{FieldSpec, NoConfig, PluginConfig};
 pub use context::{AppContext, Central, PluginContext, context_from_parts};
 pub use erased::{AnyPlugin, Facts, MountedPlugin, SectionError, SectionReader, any_plugin};
-pub use glue::{
-    Done, HeadArgument, LastArgument, Reply, done, extract_last, extract_part, outcome, respond,
-};
+pub use glue::{Done, HeadArgument, LastArgument, Reply, done, extract_last, extract_part, outcome, respond};
 pub use handle::{Link, link};
 pub use manifest::{
     ActionEntry, ActionSpec, Callable, Callers, Hooks, JobEntry, JobSpec, Plugin, PluginActions, Requirement,

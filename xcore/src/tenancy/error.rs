@@ -16,7 +16,9 @@ pub enum TenancyError {
         problem: InvalidTenantId,
     },
     /// 400: the host of the request cannot be read.
-    #[error("the Host of the request is malformed; send one host name with at most one label before the base domain")]
+    #[error(
+        "the Host of the request is malformed; send one host name with at most one label before the base domain"
+    )]
     MalformedHost,
     /// 400: the header is there more than once.
     #[error("the header `{name}` is sent more than once; send it once")]

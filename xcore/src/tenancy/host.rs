@@ -18,7 +18,10 @@ pub(super) fn tenant_of_host(host: &[u8], base: Option<&str>) -> Result<Option<T
 }
 
 /// The label that [`tenant_of_host`] parses.
-pub(super) fn label_of_host<'a>(host: &'a [u8], base: Option<&str>) -> Result<Option<&'a [u8]>, TenancyError> {
+pub(super) fn label_of_host<'a>(
+    host: &'a [u8],
+    base: Option<&str>,
+) -> Result<Option<&'a [u8]>, TenancyError> {
     let host = std::str::from_utf8(host).map_err(|_| TenancyError::MalformedHost)?;
     let Some(name) = host_name(host)? else { return Ok(None) };
     let label = match base {
@@ -114,7 +117,14 @@ mod tests {
 
     #[test]
     fn hosts_that_cannot_be_read_are_refused() {
-        for host in ["a..localhost", ".a.b.c", "a.b.c:8x", "a:b:c", "a_b!.shop.localhost", "pg_catalog.shop.localhost"] {
+        for host in [
+            "a..localhost",
+            ".a.b.c",
+            "a.b.c:8x",
+            "a:b:c",
+            "a_b!.shop.localhost",
+            "pg_catalog.shop.localhost",
+        ] {
             check(host, None, Err(()));
         }
         assert!(tenant_of_host(b"\xff.shop.localhost", None).is_err());

@@ -227,12 +227,16 @@ mod tests {
     fn the_build_accepts_the_same_names() {
         let mut names: Vec<String> = (0_u8..128).map(|byte| char::from(byte).to_string()).collect();
         names.extend((0_u8..128).map(|byte| format!("a{}", char::from(byte))));
-        names.extend(["", "-a", "_a", "a-", "pg_x", "PG_X", "pg", "xcore", "Xcore1", "information_schema", "ä"].map(str::to_owned));
+        names.extend(
+            ["", "-a", "_a", "a-", "pg_x", "PG_X", "pg", "xcore", "Xcore1", "information_schema", "ä"]
+                .map(str::to_owned),
+        );
         names.extend([62, 63, 64].map(|len| "a".repeat(len)));
         for name in names {
             let quoted = serde_json::to_string(&name).unwrap();
             let yaml = format!("app: {{ name: shop }}\ntenancy: {{ ensure: [{quoted}] }}\n");
-            let config = xcore_build::config::Config::from_text(&yaml, std::path::Path::new("."), &Default::default());
+            let config =
+                xcore_build::config::Config::from_text(&yaml, std::path::Path::new("."), &Default::default());
             assert_eq!(config.is_ok(), TenantId::parse(&name).is_ok(), "{name:?}");
         }
     }

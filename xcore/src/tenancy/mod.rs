@@ -21,5 +21,5 @@ pub use store::{DirectoryStore, State, StoreError, TenantRecord};
 pub use tenant::Tenant;
 
 pub(crate) use admission::{Admission, Preadmitted};
-pub(crate) use turns::Turns;
 pub(crate) use store::{Existence, FixedStore, OpenStore};
+pub(crate) use turns::Turns;

@@ -139,7 +139,13 @@ mod tests {
     #[test]
     fn the_quick_name_is_what_parsing_gives_or_nothing() {
         let sources = sources();
-        let hosts = [None, Some("acme.shop.localhost"), Some("globex.shop.localhost:80"), Some("127.0.0.1"), Some("a..b")];
+        let hosts = [
+            None,
+            Some("acme.shop.localhost"),
+            Some("globex.shop.localhost:80"),
+            Some("127.0.0.1"),
+            Some("a..b"),
+        ];
         let names = [None, Some("acme"), Some("ACME"), Some("../x"), Some("globex")];
         for (host, name) in hosts.iter().flat_map(|host| names.iter().map(move |name| (host, name))) {
             let mut headers = HeaderMap::new();

@@ -6,8 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Runs the app and operates its tenants.
 #[derive(Debug, Parser)]
-#[command(
-    after_help = "\
+#[command(after_help = "\
 Without a command the app is served.
 
 Exit codes:
@@ -17,8 +16,7 @@ Exit codes:
   3  xcore.yaml or an override of it is wrong
   4  there is no such tenant, plugin or action
   5  the tenant exists already
-  6  something is left to do (`check`, `migrate --dry-run`)"
-)]
+  6  something is left to do (`check`, `migrate --dry-run`)")]
 pub(super) struct Arguments {
     /// Read this file [default: $XCORE_CONFIG, then xcore.yaml here or beside the binary]
     #[arg(long, global = true, value_name = "FILE")]

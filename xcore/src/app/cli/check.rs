@@ -26,8 +26,10 @@ pub(super) async fn check(
             .get(facts.name)
             .map(|plugin| plugin.grants.iter().map(|grant| grant.as_str()).collect())
             .unwrap_or_default();
-        let granted = if grants.is_empty() { String::new() } else { format!("  GRANTED {}", grants.join(", ")) };
-        let line = format!("plugin         {} {}  {}{granted}", facts.name, facts.version, services.join(", "));
+        let granted =
+            if grants.is_empty() { String::new() } else { format!("  GRANTED {}", grants.join(", ")) };
+        let line =
+            format!("plugin         {} {}  {}{granted}", facts.name, facts.version, services.join(", "));
         writeln!(out, "{}", line.trim_end())?;
     }
     let shared = app.pending_shared().await.map_err(|source| BootError::Database { source })?;

@@ -29,7 +29,9 @@ pub(super) enum Failure {
     NotConfirmed,
     #[error("{failed} of {tenants} tenants could not be migrated; the others are up to date")]
     Migrations { failed: usize, tenants: usize },
-    #[error("the server that runs beside this command has not finished it within {seconds} s; look at its log")]
+    #[error(
+        "the server that runs beside this command has not finished it within {seconds} s; look at its log"
+    )]
     NotFinished { seconds: u64 },
     /// Said already; only the code is left to give.
     #[error("something is left to do")]

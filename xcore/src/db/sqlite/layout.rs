@@ -232,7 +232,8 @@ impl Claim {
     ///
     /// Tenants share a fixed number of locks, so that a deleted one leaves no file. The number is the same in every process.
     pub(super) fn tenant(layout: &Layout, id: &TenantId, wait: Duration) -> Result<Self, DatabaseError> {
-        let number = id.as_bytes().iter().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(*byte)) % 64;
+        let number =
+            id.as_bytes().iter().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(*byte)) % 64;
         let folder = layout.folder.join("locks");
         private_folder().create(&folder).map_err(|source| folder_error(&folder, source))?;
         Self::wait_for(&folder.join(format!("{number}.lock")), wait)

@@ -67,7 +67,11 @@ impl Registry {
     }
 
     pub(super) fn directory(&self) -> Result<FileUser, DatabaseError> {
-        if self.directory.is_closed() { Err(DatabaseError::Closed) } else { Ok(FileUser::of(&self.directory)) }
+        if self.directory.is_closed() {
+            Err(DatabaseError::Closed)
+        } else {
+            Ok(FileUser::of(&self.directory))
+        }
     }
 
     pub(super) fn target(&self, id: &TenantId) -> Target {

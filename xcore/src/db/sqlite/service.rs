@@ -101,7 +101,9 @@ impl Sqlite {
     async fn file(&self, scope: &Scope) -> Result<FileUser, DatabaseError> {
         match scope {
             // Another tenant may have the name by now.
-            Scope::Tenant(tenant) if tenant.has_ended() => Err(DatabaseError::Missing { tenant: *tenant.id() }),
+            Scope::Tenant(tenant) if tenant.has_ended() => {
+                Err(DatabaseError::Missing { tenant: *tenant.id() })
+            }
             Scope::Tenant(tenant) => self.file_of(Place::Tenant(tenant.id())).await,
             Scope::Shared => self.registry.shared(),
             Scope::Directory => self.registry.directory(),
@@ -293,7 +295,11 @@ impl Backend for Sqlite {
         blocking(move || layout.tenants()).boxed()
     }
 
-    fn claim<'a>(&'a self, id: &'a TenantId, removal: bool) -> BoxFuture<'a, Result<TenantClaim, DatabaseError>> {
+    fn claim<'a>(
+        &'a self,
+        id: &'a TenantId,
+        removal: bool,
+    ) -> BoxFuture<'a, Result<TenantClaim, DatabaseError>> {
         async move {
             let not_served = match self.mode {
                 OpenMode::Beside if removal => Some(Claim::not_served(&self.layout)?),
