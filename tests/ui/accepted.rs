@@ -1,7 +1,7 @@
 //! Compiles the cases that must be accepted, all at once, with clippy's pedantic lints.
 //!
-//! They are programs of small packages: one without a build script, one with `xcore.yaml`, one that knows the framework
-//! under another name, one of an older edition. The first line of a case says which: `//@ in: configured`,
+//! They are programs of small packages: one without a build script, one with `xcore.yaml`, one that has such a file and
+//! mounts plugins of a library, one that knows the framework under another name, one of an older edition. The first line of a case says which: `//@ in: configured`,
 //! `//@ in: renamed`, `//@ in: older`.
 
 use std::env;
@@ -27,7 +27,13 @@ const LINTS: &[&str] = &[
     "-Dclippy::unwrap_used",
 ];
 
-const MEMBERS: [&str; 4] = ["plain", "configured", "renamed", "older"];
+const MEMBERS: [&str; 5] = ["plain", "configured", "mounting", "renamed", "older"];
+
+/// The members with a build script, and their `xcore.yaml`.
+const CONFIGURED: [(&str, &str); 2] = [("configured", "accepted.yaml"), ("mounting", "mounting.yaml")];
+
+const BUILD_SCRIPT: &str =
+    "//! Tells the macros.\nfn main() {\n    xcore_build::compile(\"xcore.yaml\");\n}\n";
 
 /// Fails with the compiler's words when a case has a warning.
 pub(crate) fn check(cases: &[PathBuf]) {
@@ -63,13 +69,11 @@ fn write_project(project: &Path, tests: &Path, root: &Path, cases: &[PathBuf]) {
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("Cargo.toml"), manifest(member, tests, root, cases)).unwrap();
     }
-    let configured = project.join("configured");
-    fs::write(
-        configured.join("build.rs"),
-        "//! Tells the macros.\nfn main() {\n    xcore_build::compile(\"xcore.yaml\");\n}\n",
-    )
-    .unwrap();
-    fs::copy(tests.join("ui/yaml/accepted.yaml"), configured.join("xcore.yaml")).unwrap();
+    for (member, yaml) in CONFIGURED {
+        let folder = project.join(member);
+        fs::write(folder.join("build.rs"), BUILD_SCRIPT).unwrap();
+        fs::copy(tests.join("ui/yaml").join(yaml), folder.join("xcore.yaml")).unwrap();
+    }
 }
 
 fn manifest(member: &str, tests: &Path, root: &Path, cases: &[PathBuf]) -> String {
@@ -82,7 +86,10 @@ fn manifest(member: &str, tests: &Path, root: &Path, cases: &[PathBuf]) -> Strin
          [dependencies]\nserde = {{ version = \"1\", features = [\"derive\"] }}\nsea-orm-migration = {{ version = \"2\", default-features = false }}\n\
          {name} = {{ package = \"xcore\", path = \"{root}/xcore\" }}\n"
     );
-    if member == "configured" {
+    if member == "mounting" {
+        let _ = writeln!(text, "xcore-tests = {{ path = \"{root}/tests\", default-features = false }}");
+    }
+    if CONFIGURED.iter().any(|(configured, _)| *configured == member) {
         let _ = write!(text, "\n[build-dependencies]\nxcore-build = {{ path = \"{root}/xcore-build\" }}\n");
     }
     for case in

@@ -172,7 +172,7 @@ async fn assemble(
         let own = [Migrations::of::<DirectoryMigrator>("xcore")];
         database.migrate_directory(&own).await.map_err(|source| BootError::Database { source })?;
     }
-    let admission = settings::admission(config, database.as_ref())?;
+    let admission = settings::admission(config, database.as_ref(), ordered.len())?;
     let scheduler = settings::scheduler(config, admission.default)?;
     let runtime = Arc::new(Runtime {
         app_name: config.app.name.clone(),
@@ -192,8 +192,8 @@ async fn assemble(
         }
     }
     let mut plugins = Vec::with_capacity(ordered.len());
-    for Ordered { facts, plugin } in ordered {
-        let mounted = plugin.mount(Arc::clone(&runtime), &SectionReader(config))?.0;
+    for (slot, Ordered { facts, plugin }) in ordered.iter().enumerate() {
+        let mounted = plugin.mount(Arc::clone(&runtime), slot, &SectionReader(config))?.0;
         plugins.push(Placed { facts: *facts, mounted });
     }
     let typed: HashMap<_, Weak<dyn Any + Send + Sync>> = plugins

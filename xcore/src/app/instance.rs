@@ -42,6 +42,13 @@ pub(super) struct Inner {
     pub(super) is_down: AtomicBool,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // What is remembered holds contexts, and those hold the plugins and services of this app.
+        self.runtime.admission.directory.clear();
+    }
+}
+
 /// A plugin and where it is mounted.
 pub(super) struct Placed {
     pub(super) facts: Facts,

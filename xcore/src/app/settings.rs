@@ -49,7 +49,11 @@ pub(super) fn scheduler(config: &Config, default: Option<TenantId>) -> Result<Op
 }
 
 /// Who decides which tenant a request belongs to.
-pub(super) fn admission(config: &Config, database: Option<&Database>) -> Result<Admission, BootError> {
+pub(super) fn admission(
+    config: &Config,
+    database: Option<&Database>,
+    plugins: usize,
+) -> Result<Admission, BootError> {
     let tenancy = &config.tenancy;
     let header = match &tenancy.header {
         Some(name) => Some(
@@ -75,7 +79,12 @@ pub(super) fn admission(config: &Config, database: Option<&Database>) -> Result<
             base_domain: tenancy.base_domain.as_deref().map(Into::into),
         },
         default,
-        directory: Directory::new(store, tenancy.directory_ttl, default.is_some_and(|id| id.is_public())),
+        directory: Directory::new(
+            store,
+            tenancy.directory_ttl,
+            default.is_some_and(|id| id.is_public()),
+            plugins,
+        ),
     })
 }
 

@@ -50,8 +50,12 @@ pub trait AnyPlugin: Send + Sync {
     ///
     /// # Errors
     /// When its section of `xcore.yaml` does not fit its config type.
-    fn mount(&self, runtime: Arc<Runtime>, config: &SectionReader<'_>)
-    -> Result<MountedPlugin, SectionError>;
+    fn mount(
+        &self,
+        runtime: Arc<Runtime>,
+        slot: usize,
+        config: &SectionReader<'_>,
+    ) -> Result<MountedPlugin, SectionError>;
 }
 
 /// Reads the section of a plugin out of the loaded configuration.
@@ -147,11 +151,12 @@ impl<P: PluginActions> AnyPlugin for Erased<P> {
     fn mount(
         &self,
         runtime: Arc<Runtime>,
+        slot: usize,
         config: &SectionReader<'_>,
     ) -> Result<MountedPlugin, SectionError> {
         let config = config.read::<P>()?;
         Ok(MountedPlugin(Arc::new(Live {
-            mounted: Arc::new(Mounted::new(P::create(), config, runtime)),
+            mounted: Arc::new(Mounted::new(P::create(), config, runtime, slot)),
             jobs: P::jobs(),
             hooks: P::hooks(),
         })))

@@ -17,11 +17,17 @@ pub struct Mounted<P: Plugin> {
     plugin: P,
     config: Arc<P::Config>,
     state: AppState,
+    slot: usize,
 }
 
 impl<P: Plugin> Mounted<P> {
-    pub(crate) fn new(plugin: P, config: P::Config, runtime: Arc<Runtime>) -> Self {
-        Self { plugin, config: Arc::new(config), state: AppState::of_plugin::<P>(runtime) }
+    pub(crate) fn new(plugin: P, config: P::Config, runtime: Arc<Runtime>, slot: usize) -> Self {
+        Self { plugin, config: Arc::new(config), state: AppState::of_plugin::<P>(runtime), slot }
+    }
+
+    /// Its place among the plugins of the app.
+    pub(crate) fn slot(&self) -> usize {
+        self.slot
     }
 
     pub(crate) fn runtime(&self) -> &Arc<Runtime> {

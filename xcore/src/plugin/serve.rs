@@ -15,6 +15,7 @@ use super::chain;
 use super::supervisor::{Call, Supervised, X_REQUEST_ID, supervise};
 use super::{ActionSpec, Mounted, Plugin, PluginContext};
 use crate::error::{Cause, Error};
+use crate::tenancy::Tenant;
 
 /// axum's own limit, which needs no entry in the request.
 const AXUM_BODY_LIMIT: usize = 2 * 1024 * 1024;
@@ -32,7 +33,7 @@ pub fn serve<P, F, Fut>(
 ) -> Serving<P, Fut>
 where
     P: Plugin,
-    F: FnOnce(Arc<Mounted<P>>, P::Context, Request) -> Fut + Send + 'static,
+    F: FnOnce(Arc<Mounted<P>>, Arc<P::Context>, Request) -> Fut + Send + 'static,
     Fut: Future<Output = Response>,
 {
     let call = Call::of_request(spec, request.headers());
@@ -42,10 +43,21 @@ where
         DefaultBodyLimit::max(runtime.body_limit).apply(&mut request);
     }
     let admission = &runtime.admission;
+    let remembered =
+        admission.quick_name(request.headers(), request.uri(), request.extensions()).and_then(|name| {
+            let new = |tenant: &Tenant| P::Context::new(&mounted, tenant.clone());
+            let context = admission.directory.context(name, mounted.slot(), new)?;
+            call.tenant_named(name);
+            Some(context)
+        });
+    if let Some(context) = remembered {
+        let work = Work::Running { running: action(Arc::clone(&mounted), context, request) };
+        return Serving { work: supervise(&call, Some(limit), work), mounted, spec, call };
+    }
     let work = match admission.admit_now(request.headers(), request.uri(), request.extensions()) {
         Ok(Ok(tenant)) => {
             call.tenant(&tenant);
-            let context = P::Context::new(&mounted, tenant);
+            let context = Arc::new(P::Context::new(&mounted, tenant));
             Work::Running { running: action(Arc::clone(&mounted), context, request) }
         }
         Ok(Err(id)) => {
@@ -53,7 +65,7 @@ where
             let admitting = async move {
                 let tenant = mounted.runtime().admission.directory.admit(&id).await.map_err(Error::from)?;
                 Call::tell_tenant(&span, &tenant);
-                let context = P::Context::new(&mounted, tenant);
+                let context = Arc::new(P::Context::new(&mounted, tenant));
                 Ok(action(mounted, context, request))
             };
             Work::Admitting { admitting: Box::pin(admitting) }

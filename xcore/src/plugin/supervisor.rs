@@ -72,6 +72,13 @@ impl Call {
         Self::tell_tenant(&self.span, tenant);
     }
 
+    /// As [`Call::tenant`], with the bytes of a name that the directory knows.
+    pub(crate) fn tenant_named(&self, name: &[u8]) {
+        if !self.span.is_disabled() {
+            self.span.record("tenant", std::str::from_utf8(name).unwrap_or_default());
+        }
+    }
+
     pub(crate) fn tell_tenant(span: &Span, tenant: &Tenant) {
         if !span.is_disabled() {
             span.record("tenant", field::display(tenant));

@@ -3,7 +3,7 @@
 use axum::http::Extensions;
 use axum::http::{HeaderMap, Uri};
 
-use super::{Directory, Sources, TenancyError, Tenant, TenantId};
+use super::{Directory, QuickName, Sources, TenancyError, Tenant, TenantId};
 
 /// Decides which tenant a request belongs to.
 pub(crate) struct Admission {
@@ -51,15 +51,28 @@ impl Admission {
         {
             return Ok(Ok(preadmitted.tenant.clone()));
         }
-        if self.enabled
-            && let Some(name) = self.sources.quick_name(headers, uri)
-            && let Some(tenant) = self.directory.remembered_as(name)
-        {
-            // The bytes are the id of a tenant as it is written, so there is nothing to parse.
-            return Ok(Ok(tenant));
-        }
         let id = self.identify(headers, uri)?;
         Ok(self.directory.remembered(&id).ok_or(id))
+    }
+
+    /// The bytes to ask the directory's memory with, when they can be told without parsing. A call that carries its tenant is not
+    /// asked for one.
+    #[inline]
+    pub(crate) fn quick_name<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        uri: &'a Uri,
+        extensions: &Extensions,
+    ) -> Option<&'a [u8]> {
+        if extensions.get::<Preadmitted>().is_some() {
+            return None;
+        }
+        let named = if self.enabled { self.sources.quick_name(headers, uri) } else { QuickName::Nobody };
+        match named {
+            QuickName::Name(name) => Some(name),
+            QuickName::Nobody => self.default.as_ref().map(TenantId::as_bytes),
+            QuickName::Unclear => None,
+        }
     }
 
     fn identify(&self, headers: &HeaderMap, uri: &Uri) -> Result<TenantId, TenancyError> {

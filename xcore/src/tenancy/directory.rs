@@ -1,8 +1,9 @@
 //! Which tenants exist, looked up once and remembered.
 
+use std::any::Any;
 use std::hash::BuildHasher;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::turns::Turns;
@@ -25,6 +26,8 @@ pub struct Directory {
     store: Arc<dyn DirectoryStore>,
     /// Whether `public` is a tenant: it is as the default one only.
     serves_public: bool,
+    /// How many plugins there are, each with a slot for its contexts.
+    plugins: usize,
     known: papaya::HashMap<TenantId, Known, foldhash::fast::RandomState>,
     clock: CoarseClock,
     unknown: papaya::HashMap<TenantId, Instant>,
@@ -41,6 +44,9 @@ pub struct Directory {
 
 struct Known {
     tenant: Tenant,
+    /// Its contexts, one per plugin, made when they are first wanted. Making one for every request costs a dozen counted references,
+    /// each of which all cores share.
+    contexts: Box<[OnceLock<Arc<dyn Any + Send + Sync>>]>,
     /// By the [`CoarseClock`].
     until: u64,
 }
@@ -60,10 +66,16 @@ impl CoarseClock {
 
 impl Directory {
     /// A directory over a store. `ttl` is how long a lookup of a tenant may be served from memory.
-    pub(crate) fn new(store: Arc<dyn DirectoryStore>, ttl: Duration, serves_public: bool) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn DirectoryStore>,
+        ttl: Duration,
+        serves_public: bool,
+        plugins: usize,
+    ) -> Self {
         Self {
             store,
             serves_public,
+            plugins,
             known: papaya::HashMap::default(),
             clock: CoarseClock::default(),
             unknown: papaya::HashMap::new(),
@@ -93,6 +105,31 @@ impl Directory {
         let known = self.known.pin();
         let found = known.get(name)?;
         (found.until > self.clock.now()).then(|| found.tenant.clone())
+    }
+
+    /// The context of a remembered tenant for the plugin in `slot`.
+    #[inline]
+    pub(crate) fn context<C: Send + Sync + 'static>(
+        &self,
+        name: &[u8],
+        slot: usize,
+        make: impl FnOnce(&Tenant) -> C,
+    ) -> Option<Arc<C>> {
+        let known = self.known.pin();
+        let found = known.get(name)?;
+        if found.until <= self.clock.now() {
+            return None;
+        }
+        let context = found.contexts.get(slot)?.get_or_init(|| Arc::new(make(&found.tenant)));
+        Arc::downcast(Arc::clone(context)).ok()
+    }
+
+    /// Forgets everything, also the contexts, which hold the app that holds this.
+    pub(crate) fn clear(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.known.pin().clear();
+        self.unknown.pin().clear();
+        self.living.pin().clear();
     }
 
     /// Moves the clock on. Called several times a second while the app serves; in a process that serves nothing what is
@@ -145,7 +182,9 @@ impl Directory {
             Some(record) if record.state == State::Active => {
                 let ttl = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX);
                 let until = self.clock.now().saturating_add(ttl);
-                self.remember(&self.known, *id, Known { tenant: self.living(&record), until }, epoch);
+                let contexts = (0..self.plugins).map(|_| OnceLock::new()).collect();
+                let known = Known { tenant: self.living(&record), contexts, until };
+                self.remember(&self.known, *id, known, epoch);
                 Ok(())
             }
             other => {
@@ -299,7 +338,7 @@ mod tests {
 
     fn slow(state: Option<State>) -> (Arc<Slow>, Directory) {
         let store = Arc::new(Slow { lookups: AtomicUsize::new(0), state: std::sync::Mutex::new(state) });
-        let directory = Directory::new(store.clone(), Duration::from_secs(60), false);
+        let directory = Directory::new(store.clone(), Duration::from_secs(60), false, 1);
         (store, directory)
     }
 
@@ -370,6 +409,21 @@ mod tests {
         assert!(first.has_ended() && same.has_ended() && !second.has_ended());
         directory.end(&acme);
         assert!(second.has_ended());
+    }
+
+    #[tokio::test]
+    async fn a_context_is_made_once_per_life_of_a_tenant() {
+        let (_, directory) = slow(Some(State::Active));
+        let [acme, globex] = ["acme", "globex"].map(|name| TenantId::parse(name).unwrap());
+        let context = |id: &TenantId| directory.context(id.as_bytes(), 0, |tenant| tenant.to_string());
+        assert!(context(&acme).is_none(), "nobody has been admitted");
+        directory.admit(&acme).await.unwrap();
+        directory.admit(&globex).await.unwrap();
+        let first = context(&acme).unwrap();
+        assert!(Arc::ptr_eq(&first, &context(&acme).unwrap()));
+        assert_eq!((first.as_str(), context(&globex).unwrap().as_str()), ("acme", "globex"));
+        directory.end(&acme);
+        assert!(context(&acme).is_none());
     }
 
     #[tokio::test]

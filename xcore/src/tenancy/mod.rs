@@ -16,6 +16,7 @@ mod turns;
 pub use directory::Directory;
 pub use error::TenancyError;
 pub use id::{InvalidTenantId, MAX_LEN, TenantId};
+use sources::QuickName;
 pub use sources::Sources;
 pub use store::{DirectoryStore, State, StoreError, TenantRecord};
 pub use tenant::Tenant;

@@ -34,22 +34,24 @@ impl Sources {
     }
 
     /// The bytes that name the tenant, when that can be told without parsing them: they are a tenant's name only if the directory
-    /// remembers them as one. `None` says nothing; [`Sources::tenant_of`] decides then.
+    /// remembers them as one. Where it is unclear, [`Sources::tenant_of`] decides.
     #[inline]
-    pub(super) fn quick_name<'a>(&self, headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a [u8]> {
+    pub(super) fn quick_name<'a>(&self, headers: &'a HeaderMap, uri: &'a Uri) -> QuickName<'a> {
         let by_header = match &self.header {
-            Some(header) => only(headers, header).ok()?,
-            None => None,
+            Some(header) => only(headers, header),
+            None => Ok(None),
         };
-        if !self.subdomain {
-            return by_header;
-        }
-        let host = host_of(headers, uri).ok()?;
-        match (by_header, host.map(|host| label_of_host(host, self.base_domain.as_deref()))) {
-            (Some(name), None | Some(Ok(None))) => Some(name),
-            (Some(name), Some(Ok(Some(label)))) => name.eq_ignore_ascii_case(label).then_some(name),
-            (None, Some(Ok(Some(label)))) => Some(label),
-            (None, None | Some(Ok(None))) | (_, Some(Err(_))) => None,
+        let by_host = if self.subdomain {
+            let label = |host| label_of_host(host, self.base_domain.as_deref());
+            host_of(headers, uri).and_then(|host| host.map_or(Ok(None), label))
+        } else {
+            Ok(None)
+        };
+        match (by_header, by_host) {
+            (Ok(Some(name)), Ok(Some(label))) if !name.eq_ignore_ascii_case(label) => QuickName::Unclear,
+            (Ok(Some(name)), Ok(_)) | (Ok(None), Ok(Some(name))) => QuickName::Name(name),
+            (Ok(None), Ok(None)) => QuickName::Nobody,
+            (Err(_), _) | (_, Err(_)) => QuickName::Unclear,
         }
     }
 
@@ -73,6 +75,15 @@ impl Sources {
         let host = host_of(headers, uri)?;
         host.map_or(Ok(None), |host| tenant_of_host(host, self.base_domain.as_deref()))
     }
+}
+
+/// What a look at the sources tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum QuickName<'a> {
+    Name(&'a [u8]),
+    /// No source names a tenant.
+    Nobody,
+    Unclear,
 }
 
 /// RFC 9112, section 3.2.2: the target's own authority counts, and `Host` only without one.
@@ -156,10 +167,11 @@ mod tests {
                 headers.insert("x-tenant-id", name.parse().unwrap());
             }
             let uri = Uri::from_static("/");
-            if let Some(quick) = sources.quick_name(&headers, &uri)
-                && let Ok(id) = TenantId::parse_bytes(quick)
-            {
-                assert_eq!(sources.tenant_of(&headers, &uri).unwrap(), Some(id), "{host:?} {name:?}");
+            match (sources.quick_name(&headers, &uri), sources.tenant_of(&headers, &uri)) {
+                (QuickName::Name(quick), Ok(found)) => assert_eq!(TenantId::parse_bytes(quick).ok(), found),
+                (QuickName::Name(quick), Err(_)) => assert!(TenantId::parse_bytes(quick).is_err()),
+                (QuickName::Nobody, found) => assert_eq!(found.unwrap(), None, "{host:?} {name:?}"),
+                (QuickName::Unclear, found) => assert!(found.is_err(), "{host:?} {name:?}"),
             }
         }
     }

@@ -1,7 +1,7 @@
 #![allow(unused)]
 
-// The schema that cargo leaks into this compilation lists neither this plugin nor `central` for it.
-#[xcore::plugin(services(db, central, cahce))]
-struct Orders;
+// The schema that cargo leaks into this compilation has a plugin of this name, and does not grant it `central`.
+#[xcore::plugin(services(central, cahce))]
+struct Notes;
 
 fn main() {}
