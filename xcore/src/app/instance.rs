@@ -65,7 +65,6 @@ const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
 impl Instance {
     /// The routes of all plugins, ready for `axum::serve`, or to be merged into or layered by a router of your own.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.0.public.clone()
     }

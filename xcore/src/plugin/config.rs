@@ -264,8 +264,8 @@ mod tests {
         assert!(matches!(Probe::<Vec<Mine>>::KIND, FieldKind::List));
         assert!(matches!(Probe::<NoConfig>::KIND, FieldKind::Struct([])));
         assert!(matches!(Probe::<Mine>::KIND, FieldKind::Any));
-        assert!(Probe::<Option<Mine>>::OPTIONAL);
-        assert!(!Probe::<Mine>::OPTIONAL);
+        const { assert!(Probe::<Option<Mine>>::OPTIONAL) };
+        const { assert!(!Probe::<Mine>::OPTIONAL) };
     }
 
     #[test]
