@@ -9,6 +9,7 @@
 //! compiled together, because the macros find the file through the environment of the compiler, and there is one of
 //! that per run. A test cannot change its own environment, so each such group is a run of this program with
 //! [`GROUP`] set.
+#![allow(clippy::unwrap_used, reason = "a test without its files has nothing to say")]
 
 use std::collections::BTreeMap;
 use std::env;
