@@ -99,3 +99,13 @@ fn header(case: &Path, key: &str) -> Option<String> {
     let (found, value) = line.split_once(": ")?;
     (found == key).then(|| value.to_owned())
 }
+
+#[test]
+fn the_readme_shows_a_message_as_it_is() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(tests.join("../README.md")).unwrap();
+    let message = fs::read_to_string(tests.join("ui/job/fail/cron_hour_out_of_range.stderr")).unwrap();
+    let (_, shown) = readme.split_once("```text\n").unwrap();
+    let (shown, _) = shown.split_once("\n```").unwrap();
+    assert!(message.starts_with(shown), "the README shows another message:\n{shown}");
+}
