@@ -24,18 +24,12 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// An argument of an action that reads the head of the request.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an argument of an action here",
-    label = "not an axum extractor of the request's head",
-    note = "arguments before the last one implement `FromRequestParts`, such as `Path<T>`, `Query<T>` or `HeaderMap`; an extractor that reads the body, such as `Json<T>`, goes last"
-)]
+/// An argument of an action that reads the head of the request. The words for a type that is none are at [`proof`](super::proof).
 pub trait HeadArgument: Sized + Send {
     #[doc(hidden)]
     fn extract(parts: &mut Parts, state: &AppState) -> impl Future<Output = Result<Self, Response>> + Send;
 }
 
-#[diagnostic::do_not_recommend]
 impl<T> HeadArgument for T
 where
     T: FromRequestParts<AppState> + Send,
@@ -50,17 +44,11 @@ where
 }
 
 /// The last argument of an action, which may read the body.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an argument of an action",
-    label = "not an axum extractor",
-    note = "arguments after `ctx` are axum extractors, such as `Path<T>`, `Query<T>` or `Json<T>`; a type of your own implements `FromRequestParts` or `FromRequest`"
-)]
 pub trait LastArgument<M>: Sized + Send {
     #[doc(hidden)]
     fn extract(request: Request, state: &AppState) -> impl Future<Output = Result<Self, Response>> + Send;
 }
 
-#[diagnostic::do_not_recommend]
 impl<T, M> LastArgument<M> for T
 where
     T: FromRequest<AppState, M> + Send,
@@ -74,24 +62,6 @@ where
     }
 }
 
-/// What an action returns.
-#[diagnostic::on_unimplemented(
-    message = "an action cannot return `{Self}`",
-    label = "not a response",
-    note = "return something that implements axum's `IntoResponse`: `Json<T>`, `String`, `StatusCode`, or a `Result` of it and `xcore::Error`"
-)]
-pub trait Reply {
-    #[doc(hidden)]
-    fn reply(self) -> Response;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: IntoResponse> Reply for T {
-    fn reply(self) -> Response {
-        self.into_response()
-    }
-}
-
 /// Extracts an argument from the head.
 pub async fn extract_part<T: HeadArgument>(parts: &mut Parts, state: &AppState) -> Result<T, Response> {
     T::extract(parts, state).await
@@ -100,11 +70,6 @@ pub async fn extract_part<T: HeadArgument>(parts: &mut Parts, state: &AppState) 
 /// Extracts the last argument.
 pub async fn extract_last<T: LastArgument<M>, M>(request: Request, state: &AppState) -> Result<T, Response> {
     T::extract(request, state).await
-}
-
-/// Makes a response of a result.
-pub fn respond<T: Reply>(result: T) -> Response {
-    result.reply()
 }
 
 /// What a typed handle returns for the result of an action.

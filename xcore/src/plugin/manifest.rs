@@ -221,11 +221,3 @@ impl<P: Plugin> Default for Hooks<P> {
     note = "write `#[xcore::plugin(requires({P}), ..)]` on `{Self}`"
 )]
 pub trait Requires<P: Plugin>: Plugin {}
-
-/// Proof that the plugin `C` may call an action: `callers = [..]` names it, or there is no such list.
-#[diagnostic::on_unimplemented(
-    message = "plugin `{C}` may not call this action",
-    label = "`{C}` is not among the `callers` of the action",
-    note = "add `{C}` to the `callers = [..]` of the `#[action]`, or remove the list to let every plugin call it"
-)]
-pub trait Callable<C: Plugin> {}

@@ -19,11 +19,11 @@ mod supervisor;
 pub use config::{FieldSpec, NoConfig, PluginConfig};
 pub use context::{AppContext, Central, PluginContext, context_from_parts};
 pub use erased::{AnyPlugin, Facts, MountedPlugin, SectionError, SectionReader, any_plugin};
-pub use glue::{Done, HeadArgument, LastArgument, Reply, done, extract_last, extract_part, outcome, respond};
+pub use glue::{Done, HeadArgument, LastArgument, done, extract_last, extract_part, outcome};
 pub use handle::{Link, link};
 pub use manifest::{
-    ActionEntry, ActionSpec, Callable, Callers, Hooks, JobEntry, JobSpec, Plugin, PluginActions, Requirement,
-    Requires, Trigger, Verb,
+    ActionEntry, ActionSpec, Callers, Hooks, JobEntry, JobSpec, Plugin, PluginActions, Requirement, Requires,
+    Trigger, Verb,
 };
 pub use mounted::Mounted;
 pub use runtime::{AppState, Runtime};
