@@ -213,11 +213,3 @@ impl<P: Plugin> Default for Hooks<P> {
         Self { start: None, stop: None, tenant_created: None, tenant_deleted: None }
     }
 }
-
-/// Proof that the plugin may call `P`: it names `P` in `requires(..)`.
-#[diagnostic::on_unimplemented(
-    message = "plugin `{Self}` does not require `{P}`, so it cannot call it",
-    label = "not in the `requires(..)` of `{Self}`",
-    note = "write `#[xcore::plugin(requires({P}), ..)]` on `{Self}`"
-)]
-pub trait Requires<P: Plugin>: Plugin {}

@@ -22,8 +22,8 @@ pub use erased::{AnyPlugin, Facts, MountedPlugin, SectionError, SectionReader, a
 pub use glue::{Done, HeadArgument, LastArgument, done, extract_last, extract_part, outcome};
 pub use handle::{Link, link};
 pub use manifest::{
-    ActionEntry, ActionSpec, Callers, Hooks, JobEntry, JobSpec, Plugin, PluginActions, Requirement, Requires,
-    Trigger, Verb,
+    ActionEntry, ActionSpec, Callers, Hooks, JobEntry, JobSpec, Plugin, PluginActions, Requirement, Trigger,
+    Verb,
 };
 pub use mounted::Mounted;
 pub use runtime::{AppState, Runtime};
