@@ -89,8 +89,9 @@ async fn entries_expire(cache: &Cache) {
     acme.set_with_ttl("key", &1, Duration::from_millis(50)).await.unwrap();
     acme.set("stays", &1).await.unwrap();
     eventually("the entry expires", || async { acme.get::<i32>("key").await.unwrap().is_none() }).await;
-    // Backends read a clock of their own and some round to its ticks; a few milliseconds are theirs.
-    assert!(start.elapsed() >= Duration::from_millis(45), "it expired early");
+    // The memory backend was measured to end entries up to 1 µs early: moka reads a clock of its own.
+    let took = start.elapsed();
+    assert!(took >= Duration::from_micros(49_990), "it expired early, after {took:?}");
     assert!(!acme.exists("key").await.unwrap());
     assert!(!acme.delete("key").await.unwrap());
     assert!(!acme.expire("key", Duration::from_secs(9)).await.unwrap());
