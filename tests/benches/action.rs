@@ -1,13 +1,14 @@
 //! What an action costs above a bare axum handler: the tenant of the request, its context with a database, a cache and
 //! a scheduler, the time limit, the panic barrier and the span.
 //!
-//! `cargo bench -p xcore-tests --bench action`. The rounds interleave the two, so that a machine that gets slower or
+//! `cargo bench -p xcore-tests --bench action`; with `--features allocations` it counts them instead, and the times, of which
+//! the counting takes a part, do not count. The rounds interleave the two, so that a machine that gets slower or
 //! faster does so for both.
 #![allow(clippy::unwrap_used, reason = "a bench without its app has nothing to measure")]
 
 use std::sync::LazyLock;
 
-use divan::{AllocProfiler, Bencher};
+use divan::Bencher;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 use xcore::__private::PluginActions;
@@ -21,8 +22,9 @@ use xcore_tests::plugins::desk::Desk;
 use xcore_tests::plugins::echo::Echo;
 use xcore_tests::plugins::notes::Notes;
 
+#[cfg(feature = "allocations")]
 #[global_allocator]
-static ALLOC: AllocProfiler = AllocProfiler::system();
+static ALLOC: divan::AllocProfiler = divan::AllocProfiler::system();
 
 fn main() {
     divan::main();

@@ -14,9 +14,9 @@ pub(crate) fn spec_name(at: usize) -> Ident {
     names::generated(&format!("ACTION_{at}"))
 }
 
-/// `http_0`
-pub(crate) fn http_name(at: usize) -> Ident {
-    names::generated(&format!("http_{at}"))
+/// `route_0`
+pub(crate) fn route_name(at: usize) -> Ident {
+    names::generated(&format!("route_{at}"))
 }
 
 /// The specification as a constant.
@@ -52,27 +52,27 @@ pub(crate) fn spec(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) -> T
     }
 }
 
-/// The function that the route calls.
-pub(crate) fn http(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStream {
+/// The function that makes the route.
+pub(crate) fn route(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStream {
     let krate = &found.krate;
     let p = krate.private();
     let this = names::this_plugin();
     let cfgs = action.function.method.cfgs();
-    let (http, spec) = (http_name(at), spec_name(at));
+    let (route, spec) = (route_name(at), spec_name(at));
     let (proofs, extraction) = extraction(action, found);
     let request = if action.function.call.args.is_empty() { quote!(_) } else { quote!(request) };
     let respond = respond(action, at, found);
     quote! {
         #cfgs
-        fn #http(
+        fn #route(
             mounted: ::std::sync::Arc<#p::Mounted<#this>>,
-            request: #krate::axum::extract::Request,
-        ) -> #p::BoxFuture<'static, #krate::axum::response::Response> {
+        ) -> #krate::axum::routing::MethodRouter {
             #proofs
-            ::std::boxed::Box::pin(#p::serve(mounted, &#spec, request, |mounted, context, #request| async move {
+            #p::route(mounted, &#spec, |context, #request| async move {
+                let mounted = #p::PluginContext::mounted(&*context);
                 #extraction
                 #respond
-            }))
+            })
         }
     }
 }

@@ -75,7 +75,7 @@ fn parts(found: &PluginBlock<'_>) -> TokenStream {
         if is_right(&one.function) {
             parts.extend(action::spec(one, at, found));
             parts.extend(call::expand(&one.function, Role::Action, &at.to_string(), found));
-            parts.extend(action::http(one, at, found));
+            parts.extend(action::route(one, at, found));
         }
     }
     for (at, one) in found.jobs.iter().enumerate().filter(|(_, one)| is_right(&one.function)) {
@@ -134,9 +134,9 @@ fn actions(found: &PluginBlock<'_>) -> [TokenStream; 2] {
     let right = found.actions.iter().enumerate().filter(|(_, one)| is_right(&one.function));
     for (at, Action { function, .. }) in right {
         let cfgs = function.method.cfgs();
-        let (spec, http) = (action::spec_name(at), action::http_name(at));
+        let (spec, route) = (action::spec_name(at), action::route_name(at));
         lists[0].extend(quote!(#cfgs #spec,));
-        lists[1].extend(quote!(#cfgs #p::ActionEntry { spec: &#spec, http: #http },));
+        lists[1].extend(quote!(#cfgs #p::ActionEntry { spec: &#spec, route: #route },));
     }
     lists
 }

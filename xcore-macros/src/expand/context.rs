@@ -59,6 +59,10 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
             fn new(mounted: &::std::sync::Arc<#p::Mounted<#ident>>, tenant: #krate::Tenant) -> Self {
                 Self { #made __mounted: ::core::clone::Clone::clone(mounted), tenant }
             }
+
+            fn mounted(&self) -> &#p::Mounted<#ident> {
+                &self.__mounted
+            }
         }
 
         #cfgs

@@ -76,33 +76,30 @@ const _: () = {
             arg0,
         )
     }
-    fn http_0(
+    fn route_0(
         mounted: ::std::sync::Arc<::xcore::__private::Mounted<ThisPlugin>>,
-        request: ::xcore::axum::extract::Request,
-    ) -> ::xcore::__private::BoxFuture<'static, ::xcore::axum::response::Response> {
+    ) -> ::xcore::axum::routing::MethodRouter {
         <Json<NewOrder> as ::xcore::__private::proof::LastArgument<_>>::PROOF;
-        ::std::boxed::Box::pin(
-            ::xcore::__private::serve(
-                mounted,
-                &ACTION_0,
-                request,
-                |mounted, context, request| async move {
-                    let arg0 = match <::xcore::__private::proof::Last<
-                        Json<NewOrder>,
-                        _,
-                    >>::extract(request, mounted.state())
-                        .await
-                    {
-                        ::core::result::Result::Ok(value) => value,
-                        ::core::result::Result::Err(response) => return response,
-                    };
-                    <Result<
-                        Json<Order>,
-                    > as ::xcore::__private::proof::Reply>::reply(
-                        call_0(mounted.plugin(), &context, arg0).await,
-                    )
-                },
-            ),
+        ::xcore::__private::route(
+            mounted,
+            &ACTION_0,
+            |context, request| async move {
+                let mounted = ::xcore::__private::PluginContext::mounted(&*context);
+                let arg0 = match <::xcore::__private::proof::Last<
+                    Json<NewOrder>,
+                    _,
+                >>::extract(request, mounted.state())
+                    .await
+                {
+                    ::core::result::Result::Ok(value) => value,
+                    ::core::result::Result::Err(response) => return response,
+                };
+                <Result<
+                    Json<Order>,
+                > as ::xcore::__private::proof::Reply>::reply(
+                    call_0(mounted.plugin(), &context, arg0).await,
+                )
+            },
         )
     }
     #[allow(dead_code, missing_debug_implementations, non_camel_case_types)]
@@ -148,53 +145,50 @@ const _: () = {
             arg2,
         )
     }
-    fn http_1(
+    fn route_1(
         mounted: ::std::sync::Arc<::xcore::__private::Mounted<ThisPlugin>>,
-        request: ::xcore::axum::extract::Request,
-    ) -> ::xcore::__private::BoxFuture<'static, ::xcore::axum::response::Response> {
+    ) -> ::xcore::axum::routing::MethodRouter {
         <Path<(u32, u32)> as ::xcore::__private::proof::Argument>::PROOF;
         <HeaderMap as ::xcore::__private::proof::Argument>::PROOF;
         <String as ::xcore::__private::proof::LastArgument<_>>::PROOF;
-        ::std::boxed::Box::pin(
-            ::xcore::__private::serve(
-                mounted,
-                &ACTION_1,
-                request,
-                |mounted, context, request| async move {
-                    let (mut parts, body) = request.into_parts();
-                    let arg0 = match <::xcore::__private::proof::Head<
-                        Path<(u32, u32)>,
-                    >>::extract(&mut parts, mounted.state())
-                        .await
-                    {
-                        ::core::result::Result::Ok(value) => value,
-                        ::core::result::Result::Err(response) => return response,
-                    };
-                    let arg1 = match <::xcore::__private::proof::Head<
-                        HeaderMap,
-                    >>::extract(&mut parts, mounted.state())
-                        .await
-                    {
-                        ::core::result::Result::Ok(value) => value,
-                        ::core::result::Result::Err(response) => return response,
-                    };
-                    let arg2 = match <::xcore::__private::proof::Last<
-                        String,
-                        _,
-                    >>::extract(
-                            ::xcore::axum::extract::Request::from_parts(parts, body),
-                            mounted.state(),
-                        )
-                        .await
-                    {
-                        ::core::result::Result::Ok(value) => value,
-                        ::core::result::Result::Err(response) => return response,
-                    };
-                    ::xcore::__private::proof::Reply::reply(
-                        call_1(mounted.plugin(), &context, arg0, arg1, arg2).await,
+        ::xcore::__private::route(
+            mounted,
+            &ACTION_1,
+            |context, request| async move {
+                let mounted = ::xcore::__private::PluginContext::mounted(&*context);
+                let (mut parts, body) = request.into_parts();
+                let arg0 = match <::xcore::__private::proof::Head<
+                    Path<(u32, u32)>,
+                >>::extract(&mut parts, mounted.state())
+                    .await
+                {
+                    ::core::result::Result::Ok(value) => value,
+                    ::core::result::Result::Err(response) => return response,
+                };
+                let arg1 = match <::xcore::__private::proof::Head<
+                    HeaderMap,
+                >>::extract(&mut parts, mounted.state())
+                    .await
+                {
+                    ::core::result::Result::Ok(value) => value,
+                    ::core::result::Result::Err(response) => return response,
+                };
+                let arg2 = match <::xcore::__private::proof::Last<
+                    String,
+                    _,
+                >>::extract(
+                        ::xcore::axum::extract::Request::from_parts(parts, body),
+                        mounted.state(),
                     )
-                },
-            ),
+                    .await
+                {
+                    ::core::result::Result::Ok(value) => value,
+                    ::core::result::Result::Err(response) => return response,
+                };
+                ::xcore::__private::proof::Reply::reply(
+                    call_1(mounted.plugin(), &context, arg0, arg1, arg2).await,
+                )
+            },
         )
     }
     #[cfg(feature = "audit")]
@@ -224,21 +218,18 @@ const _: () = {
         )
     }
     #[cfg(feature = "audit")]
-    fn http_2(
+    fn route_2(
         mounted: ::std::sync::Arc<::xcore::__private::Mounted<ThisPlugin>>,
-        request: ::xcore::axum::extract::Request,
-    ) -> ::xcore::__private::BoxFuture<'static, ::xcore::axum::response::Response> {
-        ::std::boxed::Box::pin(
-            ::xcore::__private::serve(
-                mounted,
-                &ACTION_2,
-                request,
-                |mounted, context, _| async move {
-                    <Orders as ::xcore::__private::proof::Reply>::reply(
-                        call_2(mounted.plugin(), &context).await,
-                    )
-                },
-            ),
+    ) -> ::xcore::axum::routing::MethodRouter {
+        ::xcore::__private::route(
+            mounted,
+            &ACTION_2,
+            |context, _| async move {
+                let mounted = ::xcore::__private::PluginContext::mounted(&*context);
+                <Orders as ::xcore::__private::proof::Reply>::reply(
+                    call_2(mounted.plugin(), &context).await,
+                )
+            },
         )
     }
     const JOB_0: ::xcore::__private::JobSpec = ::xcore::__private::JobSpec {
@@ -423,16 +414,16 @@ const _: () = {
             ::core::convert::From::from([
                 ::xcore::__private::ActionEntry {
                     spec: &ACTION_0,
-                    http: http_0,
+                    route: route_0,
                 },
                 ::xcore::__private::ActionEntry {
                     spec: &ACTION_1,
-                    http: http_1,
+                    route: route_1,
                 },
                 #[cfg(feature = "audit")]
                 ::xcore::__private::ActionEntry {
                     spec: &ACTION_2,
-                    http: http_2,
+                    route: route_2,
                 },
             ])
         }

@@ -64,6 +64,9 @@ impl ::framework::__private::PluginContext for OrdersContext {
             tenant,
         }
     }
+    fn mounted(&self) -> &::framework::__private::Mounted<Orders> {
+        &self.__mounted
+    }
 }
 #[cfg(unix)]
 #[automatically_derived]

@@ -37,6 +37,9 @@ impl ::xcore::__private::PluginContext for OrdersContext {
             tenant,
         }
     }
+    fn mounted(&self) -> &::xcore::__private::Mounted<Orders> {
+        &self.__mounted
+    }
 }
 #[automatically_derived]
 impl ::xcore::__private::proof::ContextOf<Orders> for OrdersContext {

@@ -23,6 +23,9 @@ pub trait PluginContext: Clone + Send + Sync + 'static {
 
     #[doc(hidden)]
     fn new(mounted: &Arc<Mounted<Self::Plugin>>, tenant: Tenant) -> Self;
+
+    #[doc(hidden)]
+    fn mounted(&self) -> &Mounted<Self::Plugin>;
 }
 
 /// What belongs to no tenant: `services(central)`, granted per plugin in `xcore.yaml`.

@@ -4,17 +4,14 @@ use std::any::{Any, TypeId};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum::extract::Request;
-use axum::handler::Handler;
-use axum::response::Response;
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::MethodRouter;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::supervisor::{Call, supervise};
 use super::{
     ActionEntry, ActionSpec, FieldSpec, Hooks, JobEntry, JobSpec, Mounted, Plugin, PluginActions,
-    PluginConfig, PluginContext, Requirement, Runtime, ServiceName, Verb,
+    PluginConfig, PluginContext, Requirement, Runtime, ServiceName,
 };
 use crate::db::Migrations;
 use crate::error::{Error, Result};
@@ -213,10 +210,7 @@ impl<P: PluginActions> AnyMounted for Live<P> {
     fn routes(&self) -> Vec<(&'static ActionSpec, MethodRouter)> {
         P::actions()
             .into_iter()
-            .map(|ActionEntry { spec, http }| {
-                let service = ActionService { mounted: Arc::clone(&self.mounted), http };
-                (spec, on(filter(spec.verb), service))
-            })
+            .map(|ActionEntry { spec, route }| (spec, route(Arc::clone(&self.mounted))))
             .collect()
     }
 
@@ -227,7 +221,7 @@ impl<P: PluginActions> AnyMounted for Live<P> {
         Some(
             async move {
                 let context = P::Context::new(&mounted, tenant);
-                supervised(&call, limit, method(mounted, context)).await
+                supervised(call, limit, method(mounted, context)).await
             }
             .boxed(),
         )
@@ -240,7 +234,7 @@ impl<P: PluginActions> AnyMounted for Live<P> {
         };
         let Some(run) = run else { return std::future::ready(Ok(())).boxed() };
         let mounted = Arc::clone(&self.mounted);
-        async move { supervised(&Call::of_hook(P::NAME, name), None, run(mounted)).await }.boxed()
+        async move { supervised(Call::of_hook(P::NAME, name), None, run(mounted)).await }.boxed()
     }
 
     fn tenant_hook(&self, hook: TenantHook, tenant: Tenant) -> BoxFuture<'static, Result<()>> {
@@ -252,7 +246,7 @@ impl<P: PluginActions> AnyMounted for Live<P> {
         let mounted = Arc::clone(&self.mounted);
         async move {
             let context = P::Context::new(&mounted, tenant);
-            supervised(&Call::of_hook(P::NAME, hook.as_str()), None, run(mounted, context)).await
+            supervised(Call::of_hook(P::NAME, hook.as_str()), None, run(mounted, context)).await
         }
         .boxed()
     }
@@ -263,42 +257,9 @@ impl<P: PluginActions> AnyMounted for Live<P> {
 }
 
 async fn supervised(
-    call: &Call,
+    call: Call,
     limit: Option<std::time::Duration>,
     work: BoxFuture<'static, Result<()>>,
 ) -> Result<()> {
     supervise(call, limit, work).await.unwrap_or_else(|stopped| Err::<(), Error>(stopped.answer()))
-}
-
-fn filter(verb: Verb) -> MethodFilter {
-    match verb {
-        Verb::Get => MethodFilter::GET,
-        Verb::Post => MethodFilter::POST,
-        Verb::Put => MethodFilter::PUT,
-        Verb::Patch => MethodFilter::PATCH,
-        Verb::Delete => MethodFilter::DELETE,
-        Verb::Head => MethodFilter::HEAD,
-        Verb::Options => MethodFilter::OPTIONS,
-    }
-}
-
-/// An action as an axum handler: a pointer to the plugin and a pointer to the glue.
-struct ActionService<P: Plugin> {
-    mounted: Arc<Mounted<P>>,
-    http: fn(Arc<Mounted<P>>, Request) -> BoxFuture<'static, Response>,
-}
-
-impl<P: Plugin> Clone for ActionService<P> {
-    fn clone(&self) -> Self {
-        Self { mounted: Arc::clone(&self.mounted), http: self.http }
-    }
-}
-
-impl<P: Plugin> Handler<((),), ()> for ActionService<P> {
-    type Future = BoxFuture<'static, Response>;
-
-    #[inline]
-    fn call(self, request: Request, (): ()) -> Self::Future {
-        (self.http)(self.mounted, request)
-    }
 }

@@ -41,7 +41,7 @@ impl<P: Plugin, C: Plugin> Link<P, C> {
         let call = Call::of_plugin(spec, C::NAME, &self.tenant);
         let limit = spec.timeout.unwrap_or(mounted.runtime().request_timeout);
         let context = P::Context::new(&mounted, self.tenant.clone());
-        supervise(&call, Some(limit), action(mounted, context))
+        supervise(call, Some(limit), action(mounted, context))
             .await
             .unwrap_or_else(|stopped| Err(stopped.answer()))
     }

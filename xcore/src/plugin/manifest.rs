@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::response::Response;
+use axum::routing::MethodRouter;
 use futures_util::future::BoxFuture;
 
 use super::{Link, Mounted, PluginConfig, PluginContext, ServiceName};
@@ -177,12 +176,12 @@ pub struct JobSpec {
     pub summary: &'static str,
 }
 
-/// An action and its glue to HTTP.
+/// An action and its route.
 pub struct ActionEntry<P: Plugin> {
     /// What the attribute says.
     pub spec: &'static ActionSpec,
-    /// Extracts the arguments, calls the method and makes a response of the result.
-    pub http: fn(Arc<Mounted<P>>, Request) -> BoxFuture<'static, Response>,
+    /// Makes the route, which extracts the arguments, calls the method and makes a response of the result.
+    pub route: fn(Arc<Mounted<P>>) -> MethodRouter,
 }
 
 type Run<P> = fn(Arc<Mounted<P>>, <P as Plugin>::Context) -> BoxFuture<'static, Result<(), Error>>;

@@ -11,6 +11,7 @@ mod handle;
 mod manifest;
 mod mounted;
 pub mod proof;
+mod route;
 mod runtime;
 pub mod schema;
 mod serve;
@@ -26,9 +27,9 @@ pub use manifest::{
     Verb,
 };
 pub use mounted::Mounted;
+pub use route::route;
 pub use runtime::{AppState, Runtime};
 pub use schema::ServiceName;
-pub use serve::{Serving, serve};
 
 pub(crate) use erased::{AnyMounted, AppHook, TenantHook};
 pub(crate) use glue::chain;

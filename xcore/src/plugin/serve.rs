@@ -1,5 +1,6 @@
 //! One request and one action: the tenant, its context, the glue, the answer.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -25,7 +26,7 @@ const AXUM_BODY_LIMIT: usize = 2 * 1024 * 1024;
 /// A tenant that the directory remembers is admitted here and now; only for another one is there something to wait for. What is
 /// given is boxed by the caller, so everything in it is moved once: that is most of what an action costs above a bare handler.
 #[inline(always)] // or each argument is copied once more on its way into the box
-pub fn serve<P, F, Fut>(
+pub(super) fn serve<P, F, Fut>(
     mounted: Arc<Mounted<P>>,
     spec: &'static ActionSpec,
     mut request: Request,
@@ -33,7 +34,7 @@ pub fn serve<P, F, Fut>(
 ) -> Serving<P, Fut>
 where
     P: Plugin,
-    F: FnOnce(Arc<Mounted<P>>, Arc<P::Context>, Request) -> Fut + Send + 'static,
+    F: FnOnce(Arc<P::Context>, Request) -> Fut + Send + 'static,
     Fut: Future<Output = Response>,
 {
     let call = Call::of_request(spec, request.headers());
@@ -51,14 +52,14 @@ where
             Some(context)
         });
     if let Some(context) = remembered {
-        let work = Work::Running { running: action(Arc::clone(&mounted), context, request) };
-        return Serving { work: supervise(&call, Some(limit), work), mounted, spec, call };
+        let work = Work::Running { running: action(context, request) };
+        return Serving { work: supervise(call, Some(limit), work), mounted, spec };
     }
     let work = match admission.admit_now(request.headers(), request.uri(), request.extensions()) {
         Ok(Ok(tenant)) => {
             call.tenant(&tenant);
             let context = Arc::new(P::Context::new(&mounted, tenant));
-            Work::Running { running: action(Arc::clone(&mounted), context, request) }
+            Work::Running { running: action(context, request) }
         }
         Ok(Err(id)) => {
             let (mounted, span) = (Arc::clone(&mounted), call.span().clone());
@@ -66,13 +67,13 @@ where
                 let tenant = mounted.runtime().admission.directory.admit(&id).await.map_err(Error::from)?;
                 Call::tell_tenant(&span, &tenant);
                 let context = Arc::new(P::Context::new(&mounted, tenant));
-                Ok(action(mounted, context, request))
+                Ok(action(context, request))
             };
             Work::Admitting { admitting: Box::pin(admitting) }
         }
         Err(refused) => Work::Refused { answer: Some(Error::from(refused).into_response()) },
     };
-    Serving { work: supervise(&call, Some(limit), work), mounted, spec, call }
+    Serving { work: supervise(call, Some(limit), work), mounted, spec }
 }
 
 pin_project! {
@@ -107,21 +108,20 @@ impl<Fut: Future<Output = Response>> Future for Work<Fut> {
 pin_project! {
     /// What [`serve`] gives: a request on its way to its answer.
     #[must_use = "futures do nothing unless polled"]
-    pub struct Serving<P: Plugin, Fut> {
+    pub(super) struct Serving<P: Plugin, Fut> {
         #[pin]
         work: Supervised<Work<Fut>>,
         mounted: Arc<Mounted<P>>,
         spec: &'static ActionSpec,
-        call: Call,
     }
 }
 
 impl<P: Plugin, Fut: Future<Output = Response>> Future for Serving<P, Fut> {
-    type Output = Response;
+    type Output = Result<Response, Infallible>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
-        let this = self.project();
-        let mut response = match ready!(this.work.poll(context)) {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let mut response = match ready!(this.work.as_mut().poll(context)) {
             Ok(response) => response,
             Err(stopped) => stopped.answer().into_response(),
         };
@@ -134,8 +134,8 @@ impl<P: Plugin, Fut: Future<Output = Response>> Future for Serving<P, Fut> {
         if let Some(vary) = &this.mounted.runtime().vary {
             response.headers_mut().append(VARY, vary.clone());
         }
-        finish(this.call, &mut response);
-        Poll::Ready(response)
+        finish(this.work.as_ref().get_ref().call(), &mut response);
+        Poll::Ready(Ok(response))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every call goes through, whoever makes it: time limit, panic barrier, span.
 
 use std::any::Any;
+use std::cell::OnceCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -11,12 +12,13 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
+use tracing::level_filters::LevelFilter;
 use tracing::{Span, field};
 
 use super::{ActionSpec, JobSpec};
 use crate::error::Error;
 use crate::scheduler::JobRun;
-use crate::tenancy::Tenant;
+use crate::tenancy::{Tenant, value_of};
 
 /// The header that carries a request's id, in and out.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,13 +33,18 @@ impl Call {
     /// A call over HTTP or by name; its tenant is recorded once it is admitted.
     pub(crate) fn of_request(spec: &ActionSpec, headers: &HeaderMap) -> Self {
         let id = RequestId::of(headers);
-        let span = tracing::info_span!(
-            "action",
-            plugin = spec.plugin,
-            action = spec.name,
-            tenant = field::Empty,
-            request_id = %id,
-        );
+        // The macro prepares the fields for the `log` crate even when nobody listens, which costs more than asking first.
+        let span = if LevelFilter::current() >= LevelFilter::INFO {
+            tracing::info_span!(
+                "action",
+                plugin = spec.plugin,
+                action = spec.name,
+                tenant = field::Empty,
+                request_id = %id,
+            )
+        } else {
+            Span::none()
+        };
         Self { id, span }
     }
 
@@ -45,12 +52,12 @@ impl Call {
     pub(crate) fn of_plugin(spec: &ActionSpec, caller: &str, tenant: &Tenant) -> Self {
         let span =
             tracing::info_span!("action", plugin = spec.plugin, action = spec.name, tenant = %tenant, caller);
-        Self { id: RequestId::next(), span }
+        Self { id: RequestId::default(), span }
     }
 
     /// A run of a job.
     pub(crate) fn of_job(spec: &JobSpec, run: &JobRun) -> Self {
-        let id = RequestId::next();
+        let id = RequestId::default();
         let span = tracing::info_span!(
             "job",
             plugin = spec.plugin,
@@ -65,7 +72,7 @@ impl Call {
 
     /// A hook.
     pub(crate) fn of_hook(plugin: &'static str, hook: &'static str) -> Self {
-        Self { id: RequestId::next(), span: tracing::info_span!("hook", plugin, hook) }
+        Self { id: RequestId::default(), span: tracing::info_span!("hook", plugin, hook) }
     }
 
     pub(crate) fn tenant(&self, tenant: &Tenant) {
@@ -118,8 +125,8 @@ impl Stopped {
 /// A panic ends this call only: it never takes the process or another call with it. At the time limit the future is
 /// dropped, which cancels what it was doing.
 #[inline(always)] // or the work is copied once more on its way into the box
-pub(crate) fn supervise<F: Future>(call: &Call, limit: Option<Duration>, work: F) -> Supervised<F> {
-    Supervised { work, limit, timer: None, span: call.span.clone() }
+pub(crate) fn supervise<F: Future>(call: Call, limit: Option<Duration>, work: F) -> Supervised<F> {
+    Supervised { work, limit, timer: None, call }
 }
 
 pin_project! {
@@ -130,16 +137,23 @@ pin_project! {
         limit: Option<Duration>,
         // Made when the work first has to wait: most calls never need it.
         timer: Option<Pin<Box<Sleep>>>,
-        span: Span,
+        call: Call,
+    }
+}
+
+impl<F> Supervised<F> {
+    pub(crate) fn call(&self) -> &Call {
+        &self.call
     }
 }
 
 impl<F: Future> Future for Supervised<F> {
     type Output = Result<F::Output, Stopped>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let _inside = this.span.enter();
+        let _inside = this.call.span.enter();
         // Work that panicked is dropped and never polled again, so a broken invariant inside it cannot be seen.
         match catch_unwind(AssertUnwindSafe(|| this.work.poll(context))) {
             Ok(Poll::Ready(done)) => return Poll::Ready(Ok(done)),
@@ -163,48 +177,41 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "no message".to_owned())
 }
 
-/// The id of a request: the client's own, or one that is made here. Making one allocates nothing.
-#[derive(Clone)]
-pub(crate) enum RequestId {
-    Given(HeaderValue),
-    Made(u64),
+/// The id of a request: the client's own, or one that is made here when it is first looked at. Making one allocates nothing.
+#[derive(Default)]
+pub(crate) struct RequestId {
+    given: Option<HeaderValue>,
+    made: OnceCell<u64>,
 }
 
 impl RequestId {
     fn of(headers: &HeaderMap) -> Self {
-        match headers.get(X_REQUEST_ID) {
-            Some(value) if value.len() <= 128 && value.to_str().is_ok() => Self::Given(value.clone()),
-            _ => Self::next(),
-        }
+        let usable = |value: &&HeaderValue| value.len() <= 128 && value.to_str().is_ok();
+        Self { given: value_of(headers, &X_REQUEST_ID).filter(usable).cloned(), made: OnceCell::new() }
     }
 
-    fn next() -> Self {
+    fn made(&self) -> u64 {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self::Made(NEXT.fetch_add(1, Ordering::Relaxed))
+        *self.made.get_or_init(|| NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Whether the client sent it and so expects it back.
     pub(crate) fn is_given(&self) -> bool {
-        matches!(self, Self::Given(_))
+        self.given.is_some()
     }
 
     pub(crate) fn to_header(&self) -> Option<HeaderValue> {
-        match self {
-            Self::Given(value) => Some(value.clone()),
-            Self::Made(_) => HeaderValue::try_from(self.to_string()).ok(),
-        }
+        self.given.clone().or_else(|| HeaderValue::try_from(self.to_string()).ok())
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        static PROCESS: std::sync::LazyLock<u32> = std::sync::LazyLock::new(process_mark);
+        match &self.given {
             // Checked to be visible ASCII when it was taken.
-            Self::Given(value) => f.write_str(value.to_str().unwrap_or_default()),
-            Self::Made(number) => {
-                static PROCESS: std::sync::LazyLock<u32> = std::sync::LazyLock::new(process_mark);
-                write!(f, "{:08x}-{number:x}", *PROCESS)
-            }
+            Some(value) => f.write_str(value.to_str().unwrap_or_default()),
+            None => write!(f, "{:08x}-{:x}", *PROCESS, self.made()),
         }
     }
 }
@@ -226,13 +233,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn work_that_takes_too_long_is_stopped() {
         let limit = Duration::from_secs(5);
-        let ended = supervise(&call(), Some(limit), std::future::pending::<()>()).await;
+        let ended = supervise(call(), Some(limit), std::future::pending::<()>()).await;
         assert!(matches!(ended, Err(Stopped::TimedOut { .. })));
     }
 
     #[tokio::test]
     async fn a_panic_ends_the_call_and_nothing_else() {
-        let ended = supervise(&call(), None, async { panic!("boom {}", 7) }).await;
+        let ended = supervise(call(), None, async { panic!("boom {}", 7) }).await;
         let Err(Stopped::Panicked { message }) = ended else { panic!("not caught") };
         assert_eq!(message, "boom 7");
     }
@@ -245,5 +252,13 @@ mod tests {
         headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(b"\xff").unwrap());
         assert_ne!(RequestId::of(&headers).to_string(), "");
         assert!(!RequestId::of(&headers).is_given());
+    }
+
+    #[test]
+    fn a_request_id_that_is_made_stays_the_same_and_is_nobody_elses() {
+        let (one, other) = (RequestId::default(), RequestId::default());
+        assert_eq!(one.to_string(), one.to_string());
+        assert_ne!(one.to_string(), other.to_string());
+        assert_eq!(one.to_header().unwrap(), one.to_string());
     }
 }

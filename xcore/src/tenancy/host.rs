@@ -56,7 +56,8 @@ fn host_name(host: &str) -> Result<Option<&str>, TenancyError> {
     if name.ends_with(|c: char| c.is_ascii_digit()) && Ipv4Addr::from_str(name).is_ok() {
         return Ok(None);
     }
-    if name.is_empty() || name.starts_with('.') || name.ends_with('.') || name.contains("..") {
+    let has_an_empty_label = || name.as_bytes().windows(2).any(|pair| pair == b"..");
+    if name.is_empty() || name.starts_with('.') || name.ends_with('.') || has_an_empty_label() {
         return Err(TenancyError::MalformedHost);
     }
     Ok(Some(name))

@@ -6,6 +6,7 @@
 mod admission;
 mod directory;
 mod error;
+mod head;
 mod host;
 mod id;
 mod sources;
@@ -22,5 +23,6 @@ pub use store::{DirectoryStore, State, StoreError, TenantRecord};
 pub use tenant::Tenant;
 
 pub(crate) use admission::{Admission, Preadmitted};
+pub(crate) use head::value_of;
 pub(crate) use store::{Existence, FixedStore, OpenStore};
 pub(crate) use turns::Turns;

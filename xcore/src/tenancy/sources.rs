@@ -1,8 +1,9 @@
 //! Where a request names its tenant.
 
 use axum::http::header::HOST;
-use axum::http::{HeaderMap, HeaderName, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
+use super::head::value_of;
 use super::host::{label_of_host, tenant_of_host};
 use super::{TenancyError, TenantId};
 
@@ -99,7 +100,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]
     if headers.len() != headers.keys_len() && headers.get_all(name).iter().nth(1).is_some() {
         return Err(TenancyError::Repeated { name: name.to_string() });
     }
-    Ok(headers.get(name).map(|value| value.as_bytes()))
+    Ok(value_of(headers, name).map(HeaderValue::as_bytes))
 }
 
 #[cfg(test)]
