@@ -103,7 +103,7 @@ impl Kind for DefaultTenant {
     fn read(node: &Node) -> Result<Self::Value, Wrongs> {
         match &node.value {
             Value::Null => Ok(None),
-            Value::Text(text) if node.loose && text.is_empty() => Ok(None),
+            Value::Text(text) if node.loose && matches!(text.as_str(), "" | "null") => Ok(None),
             _ => TenantName::<true>::read(node).map(Some),
         }
     }
@@ -113,7 +113,7 @@ impl Kind for DefaultTenant {
     }
 
     fn settle(_node: &Node, text: &str) -> Value {
-        if text.is_empty() { Value::Null } else { Value::Text(text.to_owned()) }
+        if matches!(text, "" | "null") { Value::Null } else { Value::Text(text.to_owned()) }
     }
 }
 

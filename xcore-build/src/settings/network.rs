@@ -168,7 +168,7 @@ impl Kind for HeaderName {
     fn read(node: &Node) -> Result<Self::Value, Wrongs> {
         match &node.value {
             Value::Null | Value::Bool(false) => return Ok(None),
-            Value::Text(text) if node.loose && matches!(text.as_str(), "" | "false") => return Ok(None),
+            Value::Text(text) if node.loose && matches!(text.as_str(), "" | "false" | "null") => return Ok(None),
             _ => {}
         }
         let text = text_of::<Self>(node)?;
@@ -186,7 +186,7 @@ impl Kind for HeaderName {
     }
 
     fn settle(_node: &Node, text: &str) -> Value {
-        if matches!(text, "" | "false") { Value::Null } else { Value::Text(text.to_owned()) }
+        if matches!(text, "" | "false" | "null") { Value::Null } else { Value::Text(text.to_owned()) }
     }
 }
 

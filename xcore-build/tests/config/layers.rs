@@ -86,6 +86,15 @@ fn null_turns_off_what_may_be_off() {
     assert_eq!((config.tenancy.header, config.tenancy.default_tenant), (None, None));
     let variables = [("XCORE__TENANCY__HEADER", "false"), ("XCORE__TENANCY__DEFAULT_TENANT", "a")];
     assert_eq!(read(SHOP, &variables).unwrap().tenancy.header, None);
+    for none in ["", "null"] {
+        let variables = [
+            ("XCORE__TENANCY__HEADER", none),
+            ("XCORE__TENANCY__DEFAULT_TENANT", none),
+            ("XCORE__TENANCY__SUBDOMAIN", "true"),
+        ];
+        let tenancy = read(SHOP, &variables).unwrap().tenancy;
+        assert_eq!((tenancy.header, tenancy.default_tenant), (None, None), "{none:?}");
+    }
 }
 
 #[test]

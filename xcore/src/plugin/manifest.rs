@@ -15,6 +15,11 @@ use crate::scheduler::Overlap;
 ///
 /// The macro implements it; nobody else should. It holds what the struct says. What the impl block says is in
 /// [`PluginActions`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a plugin",
+    label = "no `#[xcore::plugin]` stands on this type",
+    note = "write `#[xcore::plugin]` on the struct as well as on its impl block"
+)]
 pub trait Plugin: Sized + Send + Sync + 'static {
     /// Its name in `xcore.yaml`, in routes and on the command line.
     const NAME: &'static str;
