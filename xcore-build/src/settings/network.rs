@@ -168,7 +168,9 @@ impl Kind for HeaderName {
     fn read(node: &Node) -> Result<Self::Value, Wrongs> {
         match &node.value {
             Value::Null | Value::Bool(false) => return Ok(None),
-            Value::Text(text) if node.loose && matches!(text.as_str(), "" | "false" | "null") => return Ok(None),
+            Value::Text(text) if node.loose && matches!(text.as_str(), "" | "false" | "null") => {
+                return Ok(None);
+            }
             _ => {}
         }
         let text = text_of::<Self>(node)?;
