@@ -1,5 +1,7 @@
 //! The app in process.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use tower::ServiceExt;
 use xcore::axum::Router;
@@ -94,6 +96,18 @@ impl Rig {
     #[must_use]
     pub fn app(&self) -> &TestApp {
         &self.app
+    }
+
+    /// Creates those of the tenants that do not exist.
+    ///
+    /// # Panics
+    /// When one cannot be created.
+    pub async fn ensure(&self, tenants: &[&str]) {
+        let records = self.app.instance().tenants().list().await.unwrap();
+        let known: BTreeSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
+        for tenant in tenants.iter().filter(|tenant| !known.contains(*tenant)) {
+            self.app.tenant(tenant).await.unwrap();
+        }
     }
 
     /// The routes of the app.
