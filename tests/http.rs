@@ -329,3 +329,21 @@ async fn a_request_that_is_given_up_by_the_client_ends_alone() {
     assert!(given_up.is_err());
     assert_eq!(rig.get("acme", "/v1/echo").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_call_by_name_reaches_the_action_that_it_names_and_no_other() {
+    let rig = Rig::start().await;
+    assert_eq!(rig.get("acme", "/v1/echo/any/wipe").await.json()["wiped"], true);
+    let named = rig.app().call("echo", "any", "acme", json!({ "rest": "wipe" })).await.unwrap();
+    assert_eq!(named, json!({ "tenant": "acme", "rest": "wipe" }));
+}
+
+#[tokio::test]
+async fn an_argument_that_the_program_forgot_to_provide_is_not_told_to_the_client() {
+    let rig = Rig::start().await;
+    let answer = rig.get("acme", "/v1/echo/lacking").await;
+    assert_eq!((answer.status, answer.problem().as_str()), (500, "internal"));
+    let text = answer.text();
+    assert!(!text.contains("Echo") && !text.to_lowercase().contains("extension"), "{text}");
+    tells_nothing(&answer);
+}

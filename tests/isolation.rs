@@ -336,6 +336,16 @@ async fn only_who_was_granted_central_writes_what_all_read() {
 }
 
 #[tokio::test]
+async fn the_context_of_a_plugin_that_was_granted_more_is_no_argument() {
+    let rig = Rig::start().await;
+    let refused = rig.get("acme", "/v1/echo/grab").await;
+    assert_eq!((refused.status, refused.problem().as_str()), (500, "internal"));
+    // Nothing was written into what all tenants share.
+    let central = rig.desk("acme").await.central.db;
+    assert!(central.execute_unprepared("SELECT * FROM grabbed").await.is_err());
+}
+
+#[tokio::test]
 async fn central_is_refused_where_it_is_not_granted() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("xcore.yaml");

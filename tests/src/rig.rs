@@ -11,7 +11,7 @@ use xcore::axum::http::{HeaderMap, Method};
 use xcore::axum::response::{IntoResponse, Response};
 use xcore::axum::routing::get;
 use xcore::testing::TestApp;
-use xcore::{AppBuilder, AppState};
+use xcore::{AppBuilder, AppState, Instance};
 
 use crate::App;
 use crate::plugins::desk::DeskContext;
@@ -80,10 +80,12 @@ impl Rig {
     /// # Panics
     /// When it does not start.
     pub async fn with(adjust: impl FnOnce(AppBuilder) -> AppBuilder) -> Self {
-        let builder = App::builder()
-            .config_file(concat!(env!("CARGO_MANIFEST_DIR"), "/xcore.yaml"))
-            .routes(own_routes());
-        Self { app: TestApp::start(adjust(builder)).await.unwrap() }
+        Self { app: TestApp::start(adjust(Self::builder())).await.unwrap() }
+    }
+
+    /// The app before it starts, for tests that start it more than once on one folder.
+    pub fn builder() -> AppBuilder {
+        App::builder().config_file(concat!(env!("CARGO_MANIFEST_DIR"), "/xcore.yaml")).routes(own_routes())
     }
 
     /// The app with some keys set over `xcore.yaml`.
@@ -135,14 +137,7 @@ impl Rig {
     /// # Panics
     /// When the path is none.
     pub async fn request(&self, method: Method, tenant: &str, path: &str, body: Option<Value>) -> Answer {
-        let request = Request::builder().method(method).uri(path).header("x-tenant-id", tenant);
-        let request = match body {
-            Some(body) => {
-                request.header("content-type", "application/json").body(Body::from(body.to_string()))
-            }
-            None => request.body(Body::empty()),
-        };
-        self.send(request.unwrap()).await
+        self.send(request_of(method, tenant, path, body)).await
     }
 
     /// The context that an action of the notes gets for a tenant.
@@ -160,6 +155,15 @@ impl Rig {
         let mut response = self.app.send(request).await;
         response.extensions_mut().remove::<C>().unwrap()
     }
+}
+
+fn request_of(method: Method, tenant: &str, path: &str, body: Option<Value>) -> Request {
+    let request = Request::builder().method(method).uri(path).header("x-tenant-id", tenant);
+    let request = match body {
+        Some(body) => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+        None => request.body(Body::empty()),
+    };
+    request.unwrap()
 }
 
 async fn read(response: Response) -> Answer {
@@ -188,5 +192,10 @@ impl Rig {
     pub async fn through(router: Router, request: Request) -> Answer {
         let Ok(response) = router.oneshot(request).await;
         read(response).await
+    }
+
+    /// A GET for a tenant, sent to an app that is no [`TestApp`].
+    pub async fn get_from(app: &Instance, tenant: &str, path: &str) -> Answer {
+        Self::through(app.router(), request_of(Method::GET, tenant, path, None)).await
     }
 }

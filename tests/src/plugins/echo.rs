@@ -1,13 +1,17 @@
 //! Tells what reached it, and fails in every way that an action can.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sea_orm::DbErr;
 use serde_json::{Value, json};
+use xcore::axum::Extension;
 use xcore::axum::body::Bytes;
 use xcore::axum::extract::Form;
 use xcore::prelude::*;
+
+use super::desk::DeskContext;
 
 /// Needs no service: a tenant and nothing else.
 #[xcore::plugin]
@@ -47,6 +51,25 @@ impl Echo {
     #[action(get = "/any/{*rest}")]
     async fn any(&self, ctx: &EchoContext, Path(rest): Path<String>) -> Json<Value> {
         Json(json!({ "tenant": ctx.tenant.id().as_str(), "rest": rest }))
+    }
+
+    /// A path of its own below that of [`Echo::any`].
+    #[action(get = "/any/wipe")]
+    async fn wipe(&self, ctx: &EchoContext) -> Json<Value> {
+        Json(json!({ "tenant": ctx.tenant.id().as_str(), "wiped": true }))
+    }
+
+    /// Wants what no layer puts into the request.
+    #[action(get = "/lacking")]
+    async fn lacking(&self, _ctx: &EchoContext, Extension(echo): Extension<Arc<Echo>>) -> String {
+        format!("{echo:?}")
+    }
+
+    /// Wants the context of a plugin that was granted more.
+    #[action(get = "/grab")]
+    async fn grab(&self, _ctx: &EchoContext, desk: DeskContext) -> Result<String> {
+        desk.central.db.execute_unprepared("CREATE TABLE grabbed (text TEXT)").await?;
+        Ok("grabbed".to_owned())
     }
 
     /// Path and query.

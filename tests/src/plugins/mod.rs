@@ -3,3 +3,4 @@
 pub mod desk;
 pub mod echo;
 pub mod notes;
+pub mod probe;
