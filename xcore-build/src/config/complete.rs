@@ -1,10 +1,17 @@
 //! The lowest layer: defaults, and what is missing.
 
+use super::DatabaseUrl;
 use super::layout::{Item, LAYOUT};
 use crate::problem::{Problem, Problems};
 use crate::settings::{Need, Section};
 use crate::source::Origin;
-use crate::yaml::{Entry, Map, Node};
+use crate::yaml::{Entry, Map, Node, Value};
+
+/// Open files of tenants.
+const MAX_OPEN: &str = "256";
+
+/// Connections to a server, for all tenants together.
+const SERVER_CONNECTIONS: &str = "16";
 
 /// Adds the default of every absent key, and reports absent keys that have none.
 ///
@@ -13,6 +20,23 @@ pub(crate) fn complete(root: &mut Node, problems: &mut Problems) {
     let origin = root.origin.clone();
     if let Some(map) = root.map_mut() {
         complete_items(map, LAYOUT, &origin, problems);
+    }
+    complete_database(root);
+}
+
+/// The defaults that depend on the kind of database.
+fn complete_database(root: &mut Node) {
+    let Some(Value::Text(url)) = root.find("services.database.url").map(|node| &node.value) else { return };
+    let is_server = DatabaseUrl::server_part(url).is_some();
+    let database = root.map_mut().and_then(|map| map.get_mut("services")).and_then(Node::map_mut);
+    let Some(database) = database.and_then(|map| map.get_mut("database")).and_then(Node::map_mut) else {
+        return;
+    };
+    let (key, default) = if is_server { ("connections", SERVER_CONNECTIONS) } else { ("max_open", MAX_OPEN) };
+    if database.entry(key).is_none_or(|entry| entry.node.is_null() || entry.node.origin.is_default()) {
+        let origin = Origin::default_value();
+        let node = Node::loose(default, origin.clone());
+        database.set(Entry { key: key.to_owned(), origin, node });
     }
 }
 

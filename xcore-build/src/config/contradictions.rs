@@ -1,9 +1,10 @@
 //! Keys that are right each by itself and wrong together.
 
-use super::Directory;
+use super::{DatabaseUrl, Directory};
 use crate::problem::{Problem, Problems};
 use crate::settings::{
-    BaseDomain, DefaultTenant, Flag, HeaderName, Kind, OneOf, PublicUrl, Size, host_of, is_address,
+    BaseDomain, DefaultTenant, Flag, HeaderName, Kind, OneOf, PublicUrl, Size, StorageUrl, Whole, host_of,
+    is_address,
 };
 use crate::yaml::Node;
 
@@ -14,8 +15,19 @@ pub(crate) fn check_contradictions(tree: &Node, problems: &mut Problems) {
     tree.nobody_names_a_tenant(problems);
     tree.default_tenant_needed(problems);
     tree.open_directory_of_one_database(problems);
+    tree.connections_of_one_file(problems);
+    tree.keys_of_another_database(problems);
     tree.cache_sizes(problems);
 }
+
+/// Connections to one SQLite file.
+const FILE_CONNECTIONS: u32 = 64;
+
+/// Keys of `services.database` that mean something for a folder of files only.
+const FILE_KEYS: &[&str] = &["max_open"];
+
+/// Keys of `services.database` that mean something for a server only.
+const SERVER_KEYS: &[&str] = &[];
 
 struct Tree<'a>(&'a Node);
 
@@ -107,6 +119,53 @@ impl Tree<'_> {
                 self.problem("tenancy.directory", message),
                 "use `directory: managed`, or remove `isolate_db: false`".to_owned(),
             );
+        }
+    }
+
+    fn database(&self) -> Option<DatabaseUrl> {
+        self.value::<StorageUrl>("services.database.url")
+    }
+
+    fn is_set(&self, path: &str) -> bool {
+        self.0.find(path).is_some_and(|node| !node.is_null() && !node.origin.is_default())
+    }
+
+    /// Each is a thread, and all of them wait for one writer.
+    fn connections_of_one_file(&self, problems: &mut Problems) {
+        let path = "services.database.connections";
+        let connections = self.value::<Whole<1, 1024>>(path);
+        if let (Some(connections), Some(url)) = (connections, self.database())
+            && !url.is_postgres()
+            && connections > FILE_CONNECTIONS
+        {
+            let message = format!(
+                "`{path}` is {connections}, and `sqlite://` has that many for each tenant's file; at most {FILE_CONNECTIONS} are allowed"
+            );
+            let help = format!(
+                "use {FILE_CONNECTIONS} or less; only `postgres://`, whose connections are for all tenants together, takes up to 1024"
+            );
+            push(problems, self.problem(path, message), help);
+        }
+    }
+
+    /// A key that is accepted has an effect.
+    fn keys_of_another_database(&self, problems: &mut Problems) {
+        let Some(url) = self.database() else { return };
+        let (keys, own, scheme) = if url.is_postgres() {
+            (FILE_KEYS, "sqlite://", "postgres://")
+        } else {
+            (SERVER_KEYS, "postgres://", "sqlite://")
+        };
+        for key in keys {
+            let path = format!("services.database.{key}");
+            if self.is_set(&path) {
+                let message =
+                    format!("`{path}` is for `{own}` only, and `services.database.url` is a `{scheme}`");
+                let help = format!(
+                    "remove it, or set it where the `{own}` is set, in `xcore.production.yaml` for example"
+                );
+                push(problems, self.problem(&path, message), help);
+            }
         }
     }
 

@@ -65,10 +65,11 @@ pub struct Config {
 
 impl Config {
     /// The folder that holds the tenants' databases, absolute when [`Config::folder`] is. `None` without a
-    /// database.
+    /// database, and when a server holds them.
     #[must_use]
     pub fn database_folder(&self) -> Option<PathBuf> {
-        self.services.database.as_ref().map(|database| self.folder.join(database.url.folder()))
+        let database = self.services.database.as_ref()?;
+        database.url.folder().map(|folder| self.folder.join(folder))
     }
 
     /// Where the value of a dotted key was set: `xcore.production.yaml:3:5`, `environment variable

@@ -21,13 +21,15 @@ pub struct Services {
 settings! {
     /// Database of each tenant, and the one that all tenants share.
     pub struct Database at "services.database" {
-        /// Folder that holds one SQLite file per tenant, as `sqlite://FOLDER`. Relative to the folder of this
-        /// file.
+        /// Folder that holds one SQLite file per tenant, as `sqlite://FOLDER`, relative to the folder of this
+        /// file; or a server that holds one schema per tenant, as `postgres://USER:PASSWORD@HOST/DATABASE`.
         url: DatabaseUrl = required StorageUrl;
-        /// How many tenants' databases are open at once. The least recently used one is closed for another.
-        max_open: u32 = default Whole<1, 100_000>, "256";
-        /// Connections to each tenant's database.
-        connections: u32 = default Whole<1, 64>, "4";
+        /// How many tenants' SQLite files are open at once, 256 by default. The least recently used one is closed for
+        /// another. Not for a PostgreSQL server.
+        max_open: Option<u32> = optional Whole<1, 100_000>;
+        /// Connections to each tenant's SQLite file, at most 64; or to the PostgreSQL server for all tenants together, at
+        /// most 1024 and 16 by default.
+        connections: u32 = default Whole<1, 1024>, "4";
         /// How long a statement waits for another one's lock.
         busy_timeout: Duration = default Span, "5s";
     }
@@ -79,10 +81,21 @@ impl DatabaseUrl {
     }
 
     /// The folder of a `sqlite://FOLDER`, as it was written; see
-    /// [`Config::database_folder`](super::Config::database_folder).
+    /// [`Config::database_folder`](super::Config::database_folder). `None` for a server.
     #[must_use]
-    pub fn folder(&self) -> &Path {
-        Path::new(self.0.strip_prefix("sqlite://").unwrap_or(&self.0))
+    pub fn folder(&self) -> Option<&Path> {
+        self.0.strip_prefix("sqlite://").map(Path::new)
+    }
+
+    /// Whether it names a PostgreSQL server.
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        Self::server_part(&self.0).is_some()
+    }
+
+    /// What follows the scheme of a PostgreSQL server.
+    pub(crate) fn server_part(text: &str) -> Option<&str> {
+        text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"))
     }
 }
 

@@ -192,14 +192,15 @@ impl Kind for HeaderName {
     }
 }
 
-/// Where tenants' databases are: `sqlite://FOLDER`.
+/// Where tenants' databases are: `sqlite://FOLDER` or `postgres://USER@HOST/DATABASE`.
 pub(crate) struct StorageUrl;
 
 impl Kind for StorageUrl {
     type Value = DatabaseUrl;
 
     fn expected() -> String {
-        "`sqlite://FOLDER`, a folder that holds one SQLite file per tenant".to_owned()
+        "`sqlite://FOLDER`, a folder that holds one SQLite file per tenant, or `postgres://USER@HOST/DATABASE`"
+            .to_owned()
     }
 
     fn read(node: &Node) -> Result<DatabaseUrl, Wrongs> {
@@ -212,6 +213,14 @@ impl Kind for StorageUrl {
                 .help("use `sqlite://data`, a folder that holds one SQLite file per tenant")
                 .into());
         }
+        if let Some(rest) = DatabaseUrl::server_part(text) {
+            // The rest may hold a password and is not shown.
+            if rest.is_empty() || rest.contains('\0') {
+                let wrong = Wrong::new("must name a server and a database after `postgres://`");
+                return Err(wrong.help("for example `postgres://shop@localhost/shop`").into());
+            }
+            return Ok(DatabaseUrl::new(text));
+        }
         let Some(folder) = text.strip_prefix("sqlite://") else {
             // Only the scheme is named: the rest may hold a password.
             let wrong = match text.split_once(':') {
@@ -223,7 +232,7 @@ impl Kind for StorageUrl {
                         && node.variables.is_empty() =>
                 {
                     Wrong::new(format!("has the scheme `{scheme}`, which this version does not support"))
-                        .help("use `sqlite://FOLDER`, which holds one SQLite file per tenant")
+                        .help("use `sqlite://FOLDER`, which holds one SQLite file per tenant, or `postgres://USER@HOST/DATABASE`")
                 }
                 _ if node.variables.is_empty() => {
                     Wrong::new(format!("must be {}", Self::expected())).help("for example `sqlite://data`")
@@ -244,6 +253,6 @@ impl Kind for StorageUrl {
     }
 
     fn json_schema() -> Json {
-        json!({ "type": "string", "pattern": "^sqlite://[^?#]+$" })
+        json!({ "type": "string", "pattern": "^(sqlite://[^?#]+|postgres(ql)?://.+)$" })
     }
 }

@@ -26,6 +26,22 @@ fn the_effective_configuration_is_whole_and_reads_back() {
 }
 
 #[test]
+fn what_a_database_gets_by_default_depends_on_its_kind() {
+    let effective = |url: &str, more: &str| {
+        let text = format!("app: {{ name: shop }}\nservices: {{ database: {{ url: \"{url}\"{more} }} }}\n");
+        let yaml = read(&text, &[]).unwrap().to_yaml().unwrap();
+        assert_eq!(read(&yaml, &[]).unwrap().to_yaml().unwrap(), yaml, "it reads back");
+        let database = read(&text, &[]).unwrap().services.database.unwrap();
+        (database.connections, database.max_open)
+    };
+    assert_eq!(effective("sqlite://data", ""), (4, Some(256)));
+    assert_eq!(effective("sqlite://data", ", connections: 64, max_open: 9"), (64, Some(9)));
+    assert_eq!(effective("postgres://shop@db/shop", ""), (16, None));
+    assert_eq!(effective("postgresql://shop@db/shop", ""), (16, None));
+    assert_eq!(effective("postgres://shop@db/shop", ", connections: 1024"), (1024, None));
+}
+
+#[test]
 fn secrets_are_not_shown() {
     let text = "app: { name: shop }\nplugins:\n  p:\n    config: { api_token: s3cret, url: \"amqp://me:s3cret@mq/\", a: \"${A}\", nested: { password: s3cret }, list: [\"${A}\"] }\n";
     let config = read(text, &[("A", "s3cret"), ("XCORE__PLUGINS__P__CONFIG__NEW", "s3cret")]).unwrap();

@@ -48,7 +48,7 @@ fn a_service_that_is_named_has_its_own_defaults() {
     let database = config.services.database.unwrap();
     assert_eq!(
         (database.max_open, database.connections, database.busy_timeout),
-        (256, 4, Duration::from_secs(5))
+        (Some(256), 4, Duration::from_secs(5))
     );
     let cache = config.services.cache.unwrap();
     assert_eq!((cache.backend, cache.capacity, cache.max_value), (CacheBackend::Memory, 64 << 20, 1 << 20));

@@ -5,7 +5,9 @@
 
 use tracing::{error, info, warn};
 
+use super::watch::NOTICED;
 use super::{TenantError, Tenants};
+use crate::db::TenantClaim;
 use crate::error::Error;
 use crate::plugin::{AnyMounted, TenantHook, chain};
 use crate::tenancy::{State, StoreError, Tenant, TenantId, TenantRecord};
@@ -66,7 +68,7 @@ impl Tenants {
     /// Goes on with a creation, from whatever step it has reached.
     pub(super) async fn finish_creating(&self, id: &TenantId) -> Result<(), TenantError> {
         let _turn = self.steps.of(id).await;
-        let _claim = self.claim(id, false).await?;
+        let claim = self.claim(id, false).await?;
         let Some(record) = self.record_in(id, State::Provisioning).await? else { return Ok(()) };
         let directory = &self.runtime.admission.directory;
         if !self.store().is_managed() {
@@ -81,6 +83,7 @@ impl Tenants {
         for plugin in &self.plugins {
             self.hook(plugin.as_ref(), TenantHook::Created, &tenant).await?;
         }
+        claim.check().await?;
         let is_still_wanted = self.store().advance(id, State::Provisioning, State::Active).await?;
         directory.release(id);
         directory.forget(id);
@@ -105,8 +108,14 @@ impl Tenants {
     /// Goes on with a deletion, from whatever step it has reached.
     pub(super) async fn finish_deleting(&self, id: &TenantId) -> Result<(), TenantError> {
         let _turn = self.steps.of(id).await;
+        if !self.is_in(id, State::Deleting).await? {
+            return Ok(());
+        }
+        // From here on, contexts that are still held somewhere in this process can do nothing more, also when it is another
+        // process that has the claim and does the rest.
+        self.runtime.admission.directory.end(id);
         // Refused beside a server, before any hook has run: the server does all of it.
-        let _claim = self.claim(id, true).await?;
+        let claim = self.claim(id, true).await?;
         let Some(record) = self.record_in(id, State::Deleting).await? else { return Ok(()) };
         self.leave(id).await?;
         let has_data = match self.database() {
@@ -122,15 +131,19 @@ impl Tenants {
                 }
             }
         }
-        // From here on, contexts that are still held somewhere can do nothing more.
+        // The hooks' own.
         self.runtime.admission.directory.end(id);
-        if let Some(database) = self.database() {
-            match database.remove(id).await {
+        if let (Some(database), Some(held)) = (self.database(), &claim.held) {
+            if database.is_served_by_many() {
+                tokio::time::sleep(NOTICED).await;
+            }
+            match database.remove(id, held.as_ref()).await {
                 // With `isolate_db: false` its rows are among everybody's, and the hooks had their turn.
                 Ok(()) | Err(crate::db::DatabaseError::NotRemovable { .. }) => {}
                 Err(source) => return Err(TenantError::Data { id: *id, step: "dropped", source }),
             }
         }
+        claim.check().await?;
         // Last, when nobody is left who could write into it.
         if let Some(cache) = &self.runtime.cache {
             cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
@@ -172,14 +185,11 @@ impl Tenants {
         Ok(())
     }
 
-    async fn claim(
-        &self,
-        id: &TenantId,
-        removal: bool,
-    ) -> Result<Option<crate::db::TenantClaim>, TenantError> {
-        let Some(database) = self.database() else { return Ok(None) };
+    async fn claim(&self, id: &TenantId, removal: bool) -> Result<Claimed, TenantError> {
+        let Some(database) = self.database() else { return Ok(Claimed { id: *id, held: None }) };
         let failed = |source| TenantError::Data { id: *id, step: "claimed", source };
-        database.claim(id, removal).await.map(Some).map_err(failed)
+        let held = database.claim(id, removal).await.map_err(failed)?;
+        Ok(Claimed { id: *id, held: Some(held) })
     }
 
     pub(super) async fn is_in(&self, id: &TenantId, state: State) -> Result<bool, TenantError> {
@@ -207,6 +217,21 @@ impl Tenants {
         let failed =
             |error| TenantError::Hook { id: *tenant.id(), plugin: plugin.name(), hook: hook.as_str(), error };
         ended.map_err(failed)
+    }
+}
+
+/// The right to work on a tenant. Without a database there is one process only.
+struct Claimed {
+    id: TenantId,
+    held: Option<Box<dyn TenantClaim>>,
+}
+
+impl Claimed {
+    /// Asked before a step that cannot be taken back.
+    async fn check(&self) -> Result<(), TenantError> {
+        let Some(held) = &self.held else { return Ok(()) };
+        let failed = |source| TenantError::Data { id: self.id, step: "claimed", source };
+        held.check().await.map_err(failed)
     }
 }
 

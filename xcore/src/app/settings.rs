@@ -20,7 +20,9 @@ pub(super) fn database(config: &Config, mode: OpenMode) -> Result<Option<Databas
     let Some(section) = &config.services.database else { return Ok(None) };
     let mut settings = DatabaseSettings::new(section.url.as_str(), &config.folder)
         .map_err(|source| BootError::Database { source })?;
-    settings.max_open = section.max_open as usize;
+    if let Some(max_open) = section.max_open {
+        settings.max_open = max_open as usize;
+    }
     settings.connections = section.connections as usize;
     settings.busy_timeout = section.busy_timeout;
     settings.drain_timeout = config.app.shutdown_grace;

@@ -68,7 +68,7 @@ pub enum TenantError {
     Data {
         /// The tenant.
         id: TenantId,
-        /// What failed: made, migrated or dropped.
+        /// What failed: claimed, made, migrated, read or dropped.
         step: &'static str,
         /// Why.
         #[source]

@@ -15,6 +15,9 @@ use crate::tenancy::{State, StoreError, TenantId};
 /// How often the directory's revision is read.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// Within this time every process that serves the same data has noticed a change, when it can reach the database.
+pub(super) const NOTICED: Duration = Duration::from_secs(2);
+
 /// How coarse the clock of the directory is.
 const TICK: Duration = Duration::from_millis(100);
 

@@ -51,7 +51,7 @@ pub(crate) enum Origin {
 }
 
 /// A statement on its way to a database.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Sql {
     pub(crate) text: String,
     pub(crate) values: Option<Values>,
@@ -72,8 +72,23 @@ impl Sql {
     }
 }
 
-/// The right to create or delete one tenant. It ends when it is dropped.
-pub(crate) type TenantClaim = Box<dyn std::any::Any + Send + Sync>;
+/// The right to create or delete one tenant, among all processes that work on the data. It ends when it is dropped.
+pub(crate) trait TenantClaim: Send + Sync {
+    /// Makes sure that the right is still held: asked before a step that cannot be taken back.
+    ///
+    /// # Errors
+    /// [`DatabaseError::ClaimLost`]. The right is never taken again behind the holder's back: somebody else may have had
+    /// it meanwhile, so the holder begins again with what the directory says.
+    fn check(&self) -> BoxFuture<'_, Result<(), DatabaseError>>;
+}
+
+/// For tests that delete without having claimed.
+#[cfg(test)]
+impl TenantClaim for () {
+    fn check(&self) -> BoxFuture<'_, Result<(), DatabaseError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
 
 /// Rows as they come.
 pub(crate) type Rows<'a> = BoxStream<'a, Result<QueryResult, DbErr>>;
@@ -119,15 +134,24 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
     /// is held. Waits for it.
     ///
     /// # Errors
-    /// [`DatabaseError::Served`] for a removal beside a server, which has to do it itself; when the right is not to be had.
+    /// [`DatabaseError::Served`] for a removal beside a server that must do it itself; when the right is not to be had.
     fn claim<'a>(
         &'a self,
         id: &'a TenantId,
         removal: bool,
-    ) -> BoxFuture<'a, Result<TenantClaim, DatabaseError>>;
+    ) -> BoxFuture<'a, Result<Box<dyn TenantClaim>, DatabaseError>>;
 
-    /// Waits for the users of the tenant's database and deletes it; does nothing when there is none.
-    fn remove<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>>;
+    /// Whether several processes may serve the data at once. Then the others must be given time to notice that a tenant is
+    /// being deleted before its data goes.
+    fn is_served_by_many(&self) -> bool;
+
+    /// Waits for the users of the tenant's database in this process and deletes it, if the claim is still held by then; does
+    /// nothing when there is none.
+    fn remove<'a>(
+        &'a self,
+        id: &'a TenantId,
+        claim: &'a dyn TenantClaim,
+    ) -> BoxFuture<'a, Result<(), DatabaseError>>;
 
     /// Applies what is pending and reports it.
     fn migrate<'a>(

@@ -17,8 +17,15 @@ impl Database {
     /// Opens the shared database, making it when it does not exist. Tenant databases are opened when they are used.
     ///
     /// # Errors
-    /// When the folder cannot be used, or another process serves it.
+    /// When the folder cannot be used, another process serves it, the server cannot be reached, or the program was built
+    /// without this kind of database.
     pub(crate) async fn open(settings: DatabaseSettings) -> Result<Self, DatabaseError> {
+        if settings.server.is_some() {
+            #[cfg(feature = "postgres")]
+            return Ok(Self { backend: Arc::new(super::postgres::Postgres::open(settings).await?) });
+            #[cfg(not(feature = "postgres"))]
+            return Err(DatabaseError::NotBuilt);
+        }
         Ok(Self { backend: Arc::new(Sqlite::open(settings).await?) })
     }
 
@@ -49,8 +56,17 @@ impl Database {
     }
 
     /// The right to create or delete the tenant, among all processes that work on the data, while the claim is held.
-    pub(crate) async fn claim(&self, id: &TenantId, removal: bool) -> Result<TenantClaim, DatabaseError> {
+    pub(crate) async fn claim(
+        &self,
+        id: &TenantId,
+        removal: bool,
+    ) -> Result<Box<dyn TenantClaim>, DatabaseError> {
         self.backend.claim(id, removal).await
+    }
+
+    /// Whether several processes may serve the data at once.
+    pub(crate) fn is_served_by_many(&self) -> bool {
+        self.backend.is_served_by_many()
     }
 
     /// Whether the tenant has a database. A tenant that works on the shared one always has.
@@ -67,9 +83,10 @@ impl Database {
     /// none.
     ///
     /// # Errors
-    /// When it stays in use for longer than the drain timeout, or a server runs beside this process.
-    pub(crate) async fn remove(&self, id: &TenantId) -> Result<(), DatabaseError> {
-        self.backend.remove(id).await
+    /// When it stays in use for longer than the drain timeout, a server that has to do it runs beside this process, or the
+    /// claim was lost.
+    pub(crate) async fn remove(&self, id: &TenantId, claim: &dyn TenantClaim) -> Result<(), DatabaseError> {
+        self.backend.remove(id, claim).await
     }
 
     /// Applies the pending migrations to a tenant's database, plugin by plugin in the order given.

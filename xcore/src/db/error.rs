@@ -20,10 +20,26 @@ use crate::tenancy::TenantId;
 #[non_exhaustive]
 pub enum DatabaseError {
     /// The configured address names no database that this version can use.
-    #[error("`{url}` is not a database address; use sqlite://FOLDER, for example sqlite://data")]
+    #[error(
+        "`{url}` is not a database address; use sqlite://FOLDER, for example sqlite://data, or postgres://USER@HOST/DATABASE"
+    )]
     Address {
         /// The address as configured.
         url: String,
+    },
+    /// The program was built without this kind of database.
+    #[error(
+        "this program was built without PostgreSQL; add the feature `postgres` to its dependency on xcore, or use sqlite://FOLDER"
+    )]
+    NotBuilt,
+    /// Between this program and the server is a pooler that spreads a session's statements over several backends, so that
+    /// one tenant's session would serve another's statements.
+    #[error(
+        "the database is reached through a pooler that shares its sessions ({sign}); connect to the server itself, or use a pooler in session mode that passes `options` on"
+    )]
+    Pooler {
+        /// What gave it away.
+        sign: &'static str,
     },
     /// The data folder cannot be made, read or written.
     #[error("cannot use the data folder `{}`; check that it exists and that this process may write to it", path.display())]
@@ -68,6 +84,24 @@ pub enum DatabaseError {
     /// The tenant is being removed.
     #[error("tenant `{tenant}` is being removed")]
     Removing {
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// Another process creates or deletes the tenant.
+    #[error(
+        "another process has been creating or deleting tenant `{tenant}` for {waited:?}; try again when it has finished"
+    )]
+    Claimed {
+        /// The tenant.
+        tenant: TenantId,
+        /// How long this one waited.
+        waited: Duration,
+    },
+    /// The right to create or delete the tenant was lost half-way, so another process may have it.
+    #[error(
+        "the session that held the right to create or delete tenant `{tenant}` was lost, so this was left half-way; it goes on with the next try"
+    )]
+    ClaimLost {
         /// The tenant.
         tenant: TenantId,
     },
@@ -184,6 +218,8 @@ impl DatabaseError {
             | Self::NoConnection { .. }
             | Self::WriterBusy { .. }
             | Self::Removing { .. }
+            | Self::Claimed { .. }
+            | Self::ClaimLost { .. }
             | Self::Closed => true,
             Self::Engine { source } => engine_is_unavailable(source),
             _ => false,
@@ -229,6 +265,22 @@ impl From<DatabaseError> for DbErr {
     }
 }
 
+impl DatabaseError {
+    /// The same for a caller that may hold one of ours below SeaORM's error.
+    #[cfg(feature = "postgres")]
+    pub(super) fn of(error: DbErr) -> Self {
+        if let Some(own) = Self::find_in(&error) {
+            return own.clone();
+        }
+        match error {
+            DbErr::Conn(RuntimeErr::SqlxError(source))
+            | DbErr::Exec(RuntimeErr::SqlxError(source))
+            | DbErr::Query(RuntimeErr::SqlxError(source)) => Self::Engine { source },
+            other => Self::Engine { source: Arc::new(sqlx::Error::Io(io::Error::other(other))) },
+        }
+    }
+}
+
 impl From<sqlx::Error> for DatabaseError {
     fn from(source: sqlx::Error) -> Self {
         Self::Engine { source: Arc::new(source) }
@@ -250,6 +302,12 @@ fn engine_is_unavailable(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed => true,
+        #[cfg(feature = "postgres")]
+        sqlx::Error::Database(error)
+            if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() =>
+        {
+            error.code().is_some_and(|code| super::postgres::is_passing(&code))
+        }
         sqlx::Error::Database(error) => error
             .code()
             .and_then(|code| code.parse::<u32>().ok())

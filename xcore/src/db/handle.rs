@@ -18,7 +18,8 @@ use crate::tenancy::Tenant;
 ///
 /// It implements SeaORM's [`ConnectionTrait`], [`TransactionTrait`] and [`StreamTrait`], so every SeaORM method takes
 /// `&ctx.db`. A table is looked for among the tenant's own first, then among the shared ones, which a tenant can read
-/// and not write. No method of it, and no SQL given to it, reaches another tenant's data.
+/// and, on SQLite, not write. No method of it reaches another tenant's data, and on SQLite no SQL given to it does; on
+/// PostgreSQL raw SQL must not name another tenant's schema, see [`db`](crate::db#postgresql).
 ///
 /// Making one does no I/O and cloning is two reference counts. Nothing is held between two statements: a statement
 /// takes a connection and gives it back. [`begin`](TransactionTrait::begin) holds one until the transaction ends.
@@ -28,8 +29,8 @@ use crate::tenancy::Tenant;
 /// Whether a write that was cancelled took effect is not known, as with any database.
 ///
 /// # Raw SQL
-/// `ATTACH`, `DETACH`, `VACUUM INTO` and settings that reach beyond the connection are refused. SQL that changes the
-/// session (a `PRAGMA`, a temporary table) works for the statement or transaction that holds it and ends with it.
+/// On SQLite `ATTACH`, `DETACH`, `VACUUM INTO` and settings that reach beyond the connection are refused. SQL that changes the
+/// session (a `PRAGMA`, a `SET`, a temporary table) works for the statement or transaction that holds it and ends with it.
 #[derive(Clone)]
 pub struct TenantDb {
     backend: Arc<dyn Backend>,

@@ -2,7 +2,8 @@
 //!
 //! [`TenantDb`] is what a context holds. Every SeaORM method works with `&ctx.db`, and all of them see the tenant's own
 //! tables first, then the shared ones. [`SharedDb`] is the shared database itself, for plugins that were granted
-//! `central`. Behind both stands one kind of database; SQLite is the embedded default.
+//! `central`. Behind both stands one kind of database: SQLite is the embedded default, a PostgreSQL server is used with
+//! `services.database.url: postgres://..` and the Cargo feature `postgres`.
 //!
 //! # SQLite
 //! ```text
@@ -28,12 +29,38 @@
 //!
 //! Do not copy, replace or delete these files while a server runs. Outside of it, a tenant's data is the one file, once
 //! the server has been stopped.
+//!
+//! # PostgreSQL
+//! ```text
+//! schema xcore_directory   which tenants there are; on no tenant's search path
+//! schema public            shared tables; also the tenant `public`, and everybody with `isolate_db: false`
+//! schema "acme"            one schema per tenant, marked as one by its comment
+//! ```
+//!
+//! | | |
+//! |---|---|
+//! | names | a statement of a tenant runs with `search_path = "<tenant>", public`. A session that belongs to nobody has a path that names nothing |
+//! | connections | `connections` of them for all tenants together. A session remembers its tenant and is switched, in one round trip that also asks whether the schema exists, only for another one; tenants keep to the same sessions |
+//! | plans | belong to one tenant: two tenants may differ in version. A plan that outlives its table is made anew, except inside a transaction, whose statement then fails |
+//! | locks | a statement waits `busy_timeout` for a lock (`lock_timeout`) |
+//! | raw SQL | whatever may change a session (anything but one plain `SELECT`, `INSERT`, `UPDATE` or `DELETE` that calls well-known functions) costs a full reset of it afterwards |
+//! | a schema dropped or renamed by somebody else | is an error within a second; until then a statement may find a shared table of the same name |
+//! | processes | any number of them may serve one database. Creating and deleting a tenant takes the tenant's claim, an advisory lock on a session of its own, so that one process at a time does it; making, migrating and dropping a schema takes a second one. Neither hinders a process that serves. A claim whose session was lost is an error before anything is dropped, and never taken again silently |
+//! | removal | of a tenant: from the mark in the directory on, nobody admits it. The other processes notice that within two seconds and end its contexts; then its users in this process are waited for and the schema is dropped |
+//! | sessions | beside `connections`, for the time they take: one per tenant that is being created or deleted, at most 8 per process, and one per schema that is being made, migrated or dropped |
+//!
+//! All tenants work through one login of the server. The search path stops mistakes, not intent: raw SQL that names another
+//! tenant's schema reaches it, and a tenant may write to the shared tables. Triggers and functions of a plugin's migrations
+//! must not change the session. TLS is not built in yet. A pooler in transaction
+//! mode is refused at start.
 
 mod backend;
 mod database;
 mod error;
 mod handle;
 mod migrations;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rows;
 mod settings;
 mod sqlite;
@@ -45,7 +72,7 @@ pub use error::DatabaseError;
 pub use handle::{SharedDb, TenantDb};
 pub use migrations::{MigrationReport, Migrations, PluginMigrations};
 pub use rows::RowStream;
-pub use settings::{DatabaseSettings, OpenMode};
+pub use settings::{DatabaseSettings, OpenMode, ServerUrl};
 pub use transaction::Transaction;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! How the database service is set up.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,11 +12,13 @@ use super::DatabaseError;
 pub struct DatabaseSettings {
     /// The folder that holds the files, for the embedded database.
     pub folder: PathBuf,
+    /// The server that holds the schemas; `None` for the embedded database.
+    pub server: Option<ServerUrl>,
     /// How many tenant databases are open at once. At least 1; default 256.
     pub max_open: usize,
-    /// Connections per tenant database. At least 1; default 4.
+    /// Connections per tenant database, default 4; or to the server for all tenants together, default 16. At least 1.
     pub connections: usize,
-    /// How long a writer waits for another one; default 5 s.
+    /// How long a writer waits for another one, or a statement on a server for a lock; default 5 s.
     pub busy_timeout: Duration,
     /// How long a caller waits for a connection, or for a tenant database to become free; default 5 s.
     pub acquire_timeout: Duration,
@@ -27,7 +30,25 @@ pub struct DatabaseSettings {
     pub mode: OpenMode,
 }
 
-/// Whether a process claims the data folder.
+/// The address of a database server. Shown without user and password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerUrl(String);
+
+impl ServerUrl {
+    /// The address as it was written, password included.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&redacted(&self.0))
+    }
+}
+
+/// Whether a process claims the data folder. A database server is served by any number of processes, whatever the mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OpenMode {
@@ -41,17 +62,27 @@ pub enum OpenMode {
 }
 
 impl DatabaseSettings {
-    /// The defaults for an address such as `sqlite://data`. A relative folder is taken from `base`.
+    /// The defaults for an address such as `sqlite://data` or `postgres://shop@localhost/shop`. A relative folder is
+    /// taken from `base`.
     ///
     /// # Errors
-    /// When the address is not `sqlite://FOLDER`.
+    /// When the address is neither `sqlite://FOLDER` nor `postgres://..`.
     pub fn new(url: &str, base: &Path) -> Result<Self, DatabaseError> {
+        if ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            let server = Some(ServerUrl(url.to_owned()));
+            return Ok(Self { connections: 16, ..Self::at(PathBuf::new(), server) });
+        }
         let folder = url
             .strip_prefix("sqlite://")
             .filter(|folder| !folder.is_empty() && !folder.contains(['?', '\0']) && *folder != ":memory:")
             .ok_or_else(|| DatabaseError::Address { url: redacted(url) })?;
-        Ok(Self {
-            folder: base.join(folder),
+        Ok(Self::at(base.join(folder), None))
+    }
+
+    fn at(folder: PathBuf, server: Option<ServerUrl>) -> Self {
+        Self {
+            folder,
+            server,
             max_open: 256,
             connections: 4,
             busy_timeout: Duration::from_secs(5),
@@ -59,12 +90,12 @@ impl DatabaseSettings {
             drain_timeout: Duration::from_secs(10),
             isolate: true,
             mode: OpenMode::Exclusive,
-        })
+        }
     }
 }
 
-/// An address of another kind may hold a password.
-fn redacted(url: &str) -> String {
+/// An address may hold a password.
+pub(super) fn redacted(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://...@{host}"),
         _ => url.to_owned(),

@@ -27,13 +27,21 @@ type Failure = Box<dyn StdError + Send + Sync>;
 impl TestApp {
     /// Starts the app with a data folder of its own.
     ///
+    /// With the feature `postgres`, `XCORE_TEST_DATABASE=postgres://USER@HOST` in the environment and a user that may create
+    /// databases, the app gets an empty database on that server instead, so that the same tests run on both kinds. It is left
+    /// there for the one who looks into a failure.
+    ///
     /// # Errors
-    /// As [`AppBuilder::build`].
+    /// As [`AppBuilder::build`], and when the database cannot be created.
     pub async fn start(builder: AppBuilder) -> std::result::Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         let has_database = builder.load()?.config.services.database.is_some();
         let builder = if has_database {
-            builder.set("services.database.url", format!("sqlite://{}", folder.path().display()))
+            let url = match super::database::fresh().await? {
+                Some(url) => url,
+                None => format!("sqlite://{}", folder.path().display()),
+            };
+            builder.set("services.database.url", url)
         } else {
             builder
         };

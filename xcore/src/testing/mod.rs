@@ -14,5 +14,6 @@
 //! Needs the Cargo feature `testing`.
 
 mod app;
+mod database;
 
 pub use app::TestApp;

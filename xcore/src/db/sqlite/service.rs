@@ -157,6 +157,18 @@ impl Sqlite {
     }
 }
 
+/// What a process holds that creates or deletes a tenant.
+struct Claims {
+    _held: (Option<Claim>, Claim),
+}
+
+impl TenantClaim for Claims {
+    fn check(&self) -> BoxFuture<'_, Result<(), DatabaseError>> {
+        // A lock on a file is lost with the process only.
+        std::future::ready(Ok(())).boxed()
+    }
+}
+
 /// Runs file work on a thread where it may block.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DatabaseError> + Send + 'static,
@@ -299,7 +311,7 @@ impl Backend for Sqlite {
         &'a self,
         id: &'a TenantId,
         removal: bool,
-    ) -> BoxFuture<'a, Result<TenantClaim, DatabaseError>> {
+    ) -> BoxFuture<'a, Result<Box<dyn TenantClaim>, DatabaseError>> {
         async move {
             let not_served = match self.mode {
                 OpenMode::Beside if removal => Some(Claim::not_served(&self.layout)?),
@@ -307,13 +319,21 @@ impl Backend for Sqlite {
             };
             let (layout, id) = (self.layout.clone(), *id);
             let tenant = blocking(move || Claim::tenant(&layout, &id, CLAIM_WAIT)).await?;
-            let claim: TenantClaim = Box::new((not_served, tenant));
+            let claim: Box<dyn TenantClaim> = Box::new(Claims { _held: (not_served, tenant) });
             Ok(claim)
         }
         .boxed()
     }
 
-    fn remove<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>> {
+    fn is_served_by_many(&self) -> bool {
+        false
+    }
+
+    fn remove<'a>(
+        &'a self,
+        id: &'a TenantId,
+        _claim: &'a dyn TenantClaim,
+    ) -> BoxFuture<'a, Result<(), DatabaseError>> {
         async move {
             if self.is_shared(id) {
                 return Err(DatabaseError::NotRemovable { tenant: *id });

@@ -124,9 +124,9 @@ async fn a_second_process_that_serves_is_refused_and_one_beside_is_not() {
     beside.provision(&id("acme")).await.unwrap();
     assert_eq!(beside.tenants_on_disk().await.unwrap(), [id("acme")]);
     assert!(kitchen.database.exists(&id("acme")).await.unwrap());
-    assert!(matches!(beside.remove(&id("acme")).await, Err(DatabaseError::Served { .. })));
+    assert!(matches!(beside.remove(&id("acme"), &()).await, Err(DatabaseError::Served { .. })));
     kitchen.database.close().await;
-    beside.remove(&id("acme")).await.unwrap();
+    beside.remove(&id("acme"), &()).await.unwrap();
     Database::open(settings(&kitchen.folder)).await.unwrap();
 }
 
@@ -152,14 +152,14 @@ async fn removing_waits_for_users_refuses_new_ones_and_leaves_nothing() {
     let held = acme.begin().await.unwrap();
     bake(&held, "pie").await;
     let target = id("acme");
-    let mut removing = Box::pin(kitchen.database.remove(&target));
+    let mut removing = Box::pin(kitchen.database.remove(&target, &()));
     assert!(super::waits(&mut removing).await);
     assert!(matches!(kitchen.error("acme").await, DatabaseError::Removing { .. }));
     held.commit().await.unwrap();
     removing.await.unwrap();
     assert!(matches!(kitchen.error("acme").await, DatabaseError::Missing { .. }));
     assert_eq!(std::fs::read_dir(kitchen.path("")).unwrap().count(), 0);
-    kitchen.database.remove(&target).await.unwrap();
+    kitchen.database.remove(&target, &()).await.unwrap();
     let again = kitchen.tenant("acme").await;
     assert_eq!(count(&again).await, 0);
     assert_eq!(count(&acme).await, 0, "a handle from before works on what there is now");
@@ -170,7 +170,7 @@ async fn a_tenant_that_stays_in_use_is_not_removed_and_goes_on() {
     let kitchen = Kitchen::with(|settings| settings.drain_timeout = Duration::from_millis(50)).await;
     let acme = kitchen.tenant("acme").await;
     let held = acme.begin().await.unwrap();
-    let error = kitchen.database.remove(&id("acme")).await.unwrap_err();
+    let error = kitchen.database.remove(&id("acme"), &()).await.unwrap_err();
     assert!(matches!(error, DatabaseError::StillUsed { .. }), "{error}");
     bake(&held, "pie").await;
     held.commit().await.unwrap();
@@ -196,7 +196,7 @@ async fn an_address_is_a_folder_or_an_error_that_shows_no_password() {
         "sqlite::memory:",
         "sqlite://",
         "sqlite://:memory:",
-        "postgres://u:secret@host/db",
+        "mysql://u:secret@host/db",
         "data",
         "sqlite://a?mode=ro",
     ] {

@@ -201,7 +201,7 @@ async fn the_tenant_public_works_on_the_shared_tables() {
     bake(&kitchen.handle("public"), "pie").await;
     assert_eq!(count(&kitchen.database.shared()).await, 1);
     assert!(kitchen.database.exists(&id("public")).await.unwrap());
-    let removed = kitchen.database.remove(&id("public")).await;
+    let removed = kitchen.database.remove(&id("public"), &()).await;
     assert!(matches!(removed, Err(DatabaseError::NotRemovable { .. })), "{removed:?}");
 }
 

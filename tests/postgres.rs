@@ -1,0 +1,175 @@
+//! Several instances of the app on one PostgreSQL server: what one of them does, the others see, and no more than that.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait, Database, Statement};
+use serde_json::json;
+use tower::ServiceExt;
+use xcore::Instance as App;
+use xcore::TenantId;
+use xcore::axum::body::Body;
+use xcore::axum::extract::Request;
+use xcore::db::DatabaseError;
+use xcore::prelude::*;
+use xcore_tests::plugins::notes::{NotesContext, note};
+use xcore_tests::{Answer, Rig};
+
+/// A server that ends with this program.
+struct Server {
+    port: u16,
+    _script: Child,
+    _until: ChildStdin,
+}
+
+static SERVER: OnceLock<Server> = OnceLock::new();
+
+fn start() -> Server {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    found.retain(|bin| bin.join("postgres").exists());
+    found.sort();
+    let bin = found.pop().expect("these tests need a PostgreSQL server: apt-get install -y postgresql");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let folder = tempfile::Builder::new().prefix("xcore-pg").tempdir().unwrap().keep();
+    let mut script = Command::new("sh")
+        .arg("-c")
+        .arg(include_str!("../xcore/src/db/postgres/tests/server.sh"))
+        .arg("server.sh")
+        .args([folder.as_os_str(), port.to_string().as_ref(), bin.as_os_str()])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let until = script.stdin.take().unwrap();
+    Server { port, _script: script, _until: until }
+}
+
+/// The address of an empty database.
+async fn database() -> String {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let server = format!("postgres://postgres@127.0.0.1:{}", SERVER.get_or_init(start).port);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let admin = loop {
+        match Database::connect(format!("{server}/postgres")).await {
+            Ok(admin) => break admin,
+            Err(error) => assert!(Instant::now() < deadline, "the server does not answer: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let name = format!("rig_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+    format!("{server}/{name}")
+}
+
+async fn instance(url: &str) -> App {
+    Rig::builder().set("services.database.url", url).build().await.unwrap()
+}
+
+async fn status(app: &App, tenant: &str) -> u16 {
+    let request = Request::builder().uri("/v1/notes").header("x-tenant-id", tenant).body(Body::empty());
+    let answer: Answer = Rig::through(app.router(), request.unwrap()).await;
+    answer.status
+}
+
+async fn context(app: &App, tenant: &str) -> NotesContext {
+    let request = Request::builder().uri("/own/notes-context").header("x-tenant-id", tenant);
+    let Ok(mut response) = app.router().oneshot(request.body(Body::empty()).unwrap()).await;
+    response.extensions_mut().remove().unwrap()
+}
+
+/// Waits until something holds, for at most twenty seconds.
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "{what} did not happen");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instances_that_start_at_once_make_everything_once() {
+    let url = database().await;
+    let (one, two, three) = tokio::join!(instance(&url), instance(&url), instance(&url));
+    for app in [&one, &two, &three] {
+        for tenant in ["acme", "globex", "public"] {
+            assert_eq!(status(app, tenant).await, 200, "{tenant}");
+        }
+        assert_eq!(app.tenants().list().await.unwrap().len(), 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_that_create_or_delete_one_tenant_each_finds_it_whole_or_gone() {
+    let url = database().await;
+    let (one, two) = tokio::join!(instance(&url), instance(&url));
+    let id = TenantId::parse("initech").unwrap();
+    for _ in 0..3 {
+        let made = tokio::join!(one.tenants().create(&id), two.tenants().create(&id));
+        assert!(made.0.is_ok() || made.1.is_ok(), "{made:?}");
+        for app in [&one, &two] {
+            eventually("the tenant on both", async || status(app, "initech").await == 200).await;
+        }
+        let gone = tokio::join!(one.tenants().delete(&id), two.tenants().delete(&id));
+        assert!(gone.0.is_ok() || gone.1.is_ok(), "{gone:?}");
+        assert!(one.tenants().list().await.unwrap().iter().all(|record| record.id != id));
+        for app in [&one, &two] {
+            eventually("the end of the tenant on both", async || status(app, "initech").await == 404).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_deleted_by_one_instance_is_gone_for_a_context_that_another_one_holds() {
+    let url = database().await;
+    let (one, two) = tokio::join!(instance(&url), instance(&url));
+    let id = TenantId::parse("acme").unwrap();
+    let held = context(&two, "acme").await;
+    note::ActiveModel { text: Set("mine".to_owned()), ..Default::default() }.insert(&held.db).await.unwrap();
+    // What a fall-through would find: a shared table of the same name.
+    let beside = Database::connect(&url).await.unwrap();
+    let rows = "INSERT INTO public.notes (text) VALUES ('of all')";
+    beside.execute_unprepared(rows).await.unwrap();
+
+    let until = Instant::now() + Duration::from_secs(6);
+    let reading = tokio::spawn(async move {
+        let mut ended = 0;
+        while Instant::now() < until {
+            match note::Entity::find().all(&held.db).await {
+                Ok(notes) => assert!(notes.iter().all(|note| note.text == "mine"), "{notes:?}"),
+                Err(error) => {
+                    let missing = matches!(
+                        DatabaseError::find_in(&error),
+                        Some(DatabaseError::Missing { .. } | DatabaseError::Removing { .. })
+                    );
+                    assert!(missing, "{error}");
+                    ended += 1;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        ended
+    });
+    one.tenants().delete(&id).await.unwrap();
+    one.tenants().create(&id).await.unwrap();
+    eventually("the new tenant on the other one", async || status(&two, "acme").await == 200).await;
+    let new = context(&two, "acme").await;
+    assert!(note::Entity::find().all(&new.db).await.unwrap().is_empty());
+    assert!(reading.await.unwrap() > 0, "the context of the old one has ended");
+    let sent =
+        Request::post("/v1/notes").header("x-tenant-id", "acme").header("content-type", "application/json");
+    let sent = sent.body(Body::from(json!({ "text": "new" }).to_string())).unwrap();
+    assert!(Rig::through(two.router(), sent).await.status < 300);
+    let left = Statement::from_string(
+        sea_orm::DbBackend::Postgres,
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'",
+    );
+    eventually("every lock given back", async || {
+        let row = beside.query_one_raw(left.clone()).await.unwrap().unwrap();
+        row.try_get_by_index::<i64>(0).unwrap() == 0
+    })
+    .await;
+}

@@ -1,0 +1,169 @@
+//! One session on the server, and which tenant it stands on.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgConnection, Row};
+
+use sqlx::postgres::{PgConnectOptions, PgRow};
+
+use super::target::{NOBODY, Target};
+use crate::db::DatabaseError;
+
+/// For how long a session may serve its tenant before it asks again whether the schema is there. A schema that was
+/// dropped or renamed by somebody else is noticed after this time at the latest (I5); removals of this process are
+/// noticed at once.
+const TRUSTED: Duration = Duration::from_secs(1);
+
+/// A session.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) raw: PgConnection,
+    /// The tenant that the session is known to stand on. `None` is *unknown*, and never serves (I1).
+    stands: Option<Target>,
+    checked: Instant,
+    pub(super) retires: Instant,
+    pub(super) used: Instant,
+}
+
+/// What every session begins with.
+pub(super) fn prepare_options(options: PgConnectOptions, lock_timeout: Duration) -> PgConnectOptions {
+    options
+        .options([
+            // I4: also what `DISCARD ALL` goes back to.
+            ("search_path", NOBODY.to_owned()),
+            ("lock_timeout", lock_timeout.as_millis().to_string()),
+        ])
+        // Texts times the tenants that a connection serves.
+        .statement_cache_capacity(512)
+        .disable_statement_logging()
+}
+
+/// A setting that servers before 14 do not have: a statement whose client has gone stops within this time.
+pub(super) fn with_client_check(options: PgConnectOptions, version: Option<u32>) -> PgConnectOptions {
+    if version.is_some_and(|version| version >= 140_000) {
+        options.options([("client_connection_check_interval", "1000")])
+    } else {
+        options
+    }
+}
+
+impl Connection {
+    pub(super) async fn open(options: &PgConnectOptions, retires: Instant) -> Result<Self, sqlx::Error> {
+        let raw = options.connect().await?;
+        let now = Instant::now();
+        Ok(Self { raw, stands: None, checked: now, retires, used: now })
+    }
+
+    /// Refuses a pooler that shares sessions: behind it a session would not stay on its tenant (I1).
+    pub(super) async fn refuse_pooler(&mut self, other: &mut Self) -> Result<(), DatabaseError> {
+        let text = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('search_path')";
+        let (one, other) = (self.raw.fetch_one(text).await?, other.raw.fetch_one(text).await?);
+        let backend = |row: &PgRow| row.try_get_unchecked::<i32, _>(0);
+        if backend(&one)? == backend(&other)? {
+            return Err(DatabaseError::Pooler { sign: "two connections are one session" });
+        }
+        // I4 rests on it.
+        if one.try_get_unchecked::<String, _>(1)? != NOBODY {
+            return Err(DatabaseError::Pooler { sign: "the options of a connection are not passed on" });
+        }
+        Ok(())
+    }
+
+    /// Whether the session may serve this target as it is.
+    pub(super) fn stands_on(&self, target: Target) -> bool {
+        self.stands == Some(target)
+    }
+
+    pub(super) fn is_trusted_on(&self, target: Target) -> bool {
+        self.stands_on(target) && (!matches!(target, Target::Tenant(_)) || self.checked.elapsed() < TRUSTED)
+    }
+
+    /// Forgets where the session stands.
+    pub(super) fn doubt(&mut self) {
+        self.stands = None;
+    }
+
+    /// Moves the session to a target, and finds out whether its schema exists, in one round trip.
+    pub(super) async fn switch(&mut self, target: Target) -> Result<(), DatabaseError> {
+        // I1: unknown from before the switch is sent until its reply was read.
+        self.stands = None;
+        self.switch_by(target.switch(), target).await
+    }
+
+    async fn switch_by(&mut self, text: String, target: Target) -> Result<(), DatabaseError> {
+        let found = self.raw.fetch_optional(AssertSqlSafe(text)).await?;
+        match (found, target) {
+            (Some(_), _) => {
+                self.stands = Some(target);
+                self.checked = Instant::now();
+                Ok(())
+            }
+            (None, Target::Tenant(tenant)) => Err(DatabaseError::Missing { tenant }),
+            (None, _) => Err(DatabaseError::OddShared { problem: "its schema is missing" }),
+        }
+    }
+
+    /// A switch that breaks the rules.
+    #[cfg(test)]
+    pub(super) async fn switch_wrongly(
+        &mut self,
+        target: Target,
+        mutant: super::mutants::Mutant,
+    ) -> Result<(), DatabaseError> {
+        use super::mutants::Mutant;
+        match mutant {
+            Mutant::BelievesBeforeTheReply => {
+                let switched = self.switch(target).await;
+                self.stands = Some(target);
+                self.checked = Instant::now();
+                switched
+            }
+            Mutant::AsksForNoSchema => {
+                self.stands = None;
+                self.switch_by(
+                    format!("SELECT set_config('search_path', '{}', false)", target.path()),
+                    target,
+                )
+                .await
+            }
+            _ => self.switch(target).await,
+        }
+    }
+
+    /// Waits until the server has answered everything that was sent.
+    pub(super) async fn settle(&mut self) -> Result<(), sqlx::Error> {
+        self.raw.ping().await
+    }
+
+    pub(super) async fn control(&mut self, text: impl Into<String>) -> Result<(), sqlx::Error> {
+        self.raw.execute(AssertSqlSafe(text.into())).await.map(drop)
+    }
+
+    /// Makes the session as good as new: no settings, temporary tables, locks, cursors, prepared statements or listening.
+    /// It then stands nowhere (I4).
+    pub(super) async fn reset(&mut self) -> Result<(), sqlx::Error> {
+        self.stands = None;
+        // The driver would go on using statements that the server has forgotten.
+        self.raw.clear_cached_statements().await?;
+        self.control("DISCARD ALL").await
+    }
+
+    /// Forgets the plans of this session.
+    pub(super) async fn forget_plans(&mut self) -> Result<(), sqlx::Error> {
+        self.raw.clear_cached_statements().await
+    }
+
+    /// Says good-bye to the server.
+    pub(super) async fn close(self) {
+        if let Err(error) = self.raw.close().await {
+            tracing::debug!(%error, "a connection did not close in order");
+        }
+    }
+
+    /// Goes without a word, because an operation is under way.
+    pub(super) async fn abandon(self) {
+        if let Err(error) = self.raw.close_hard().await {
+            tracing::debug!(%error, "a connection did not close in order");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! A session on loan, and what happens to it afterwards.
+//!
+//! I2 is kept here: a session goes back only when its last operation ran to its end and no transaction is open. Otherwise
+//! it is reset first, or closed when its state is not known. So is I3: a session that ran SQL which may have changed it
+//! is reset in full. Whoever waits for it gets it after that.
+
+use std::time::{Duration, Instant};
+
+use sea_orm::DbErr;
+use sqlx::PgConnection;
+use tokio::time::timeout;
+
+use super::connection::Connection;
+use super::pool::Held;
+use super::run;
+use super::target::Target;
+use super::text::Verdict;
+use crate::db::DatabaseError;
+
+/// For how long the answer to a statement that nobody waits for is waited for before its session is closed.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// A session on loan.
+pub(super) struct Lease {
+    held: Option<Held>,
+    connection: Option<Connection>,
+    target: Target,
+    running: Option<Running>,
+    pub(super) in_transaction: bool,
+    /// The session may have been changed by SQL (I3).
+    tainted: bool,
+    /// The search path may be another one within the open transaction.
+    displaced: bool,
+    broken: bool,
+}
+
+/// What the operation that is under way may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Running {
+    Reads,
+    Writes,
+}
+
+impl Lease {
+    pub(super) fn new(held: Held, connection: Connection, target: Target) -> Self {
+        Self {
+            held: Some(held),
+            connection: Some(connection),
+            target,
+            running: None,
+            in_transaction: false,
+            tainted: false,
+            displaced: false,
+            broken: false,
+        }
+    }
+
+    pub(super) fn target(&self) -> Target {
+        self.target
+    }
+
+    /// Takes another session in the place of a dead one.
+    pub(super) fn replace(&mut self, connection: Connection) {
+        self.connection = Some(connection);
+        self.running = None;
+        self.broken = false;
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection, DatabaseError> {
+        // There is one from `new` until `drop`.
+        self.connection.as_mut().ok_or(DatabaseError::Closed)
+    }
+
+    /// Makes sure that the session stands on the target.
+    pub(super) async fn stand(&mut self) -> Result<(), DatabaseError> {
+        let target = self.target;
+        if self.connection()?.is_trusted_on(target) {
+            return Ok(());
+        }
+        self.running = Some(Running::Reads);
+        #[cfg(test)]
+        let switched = {
+            let mutant = self.held.as_ref().map(|held| held.pool.mutant.current());
+            self.connection()?.switch_wrongly(target, mutant.unwrap_or(super::mutants::Mutant::None)).await
+        };
+        #[cfg(not(test))]
+        let switched = self.connection()?.switch(target).await;
+        self.running = None;
+        if let Err(DatabaseError::Engine { source }) = &switched
+            && run::is_broken(source)
+        {
+            self.break_off();
+        }
+        switched
+    }
+
+    /// Whether the schema is gone: asked when a table was not found.
+    pub(super) async fn is_missing(&mut self) -> bool {
+        match &mut self.connection {
+            Some(connection) => connection.doubt(),
+            None => return false,
+        }
+        matches!(self.stand().await, Err(DatabaseError::Missing { .. }))
+    }
+
+    /// Marks an operation as under way and gives the session to run it on. Until [`Lease::finish`] is called, dropping
+    /// the lease means that it was cut short.
+    pub(super) async fn start(&mut self, verdict: Verdict) -> Result<&mut PgConnection, DbErr> {
+        self.settle().await?;
+        if self.displaced {
+            self.put_in_place().await?;
+        }
+        if verdict.fresh && !self.in_transaction {
+            self.running = Some(Running::Writes);
+            self.connection()?.reset().await.map_err(run::exec_error)?;
+            self.running = None;
+            self.stand().await?;
+        }
+        self.running = Some(if verdict.writes { Running::Writes } else { Running::Reads });
+        self.tainted |= verdict.session;
+        self.displaced = self.in_transaction && verdict.session;
+        Ok(&mut self.connection()?.raw)
+    }
+
+    /// Runs a statement of the framework's own.
+    pub(super) async fn control(&mut self, text: impl Into<String>) -> Result<(), DbErr> {
+        self.settle().await?;
+        self.running = Some(Running::Writes);
+        let result = self.connection()?.control(text).await.map_err(run::exec_error);
+        self.finish(result.as_ref().err());
+        result
+    }
+
+    /// Waits for a read of this transaction that was cancelled.
+    async fn settle(&mut self) -> Result<(), DbErr> {
+        match self.running {
+            None => Ok(()),
+            Some(Running::Writes) => Err(DatabaseError::TransactionInterrupted.into()),
+            Some(Running::Reads) => {
+                let settled = timeout(PATIENCE * 10, self.connection()?.settle()).await;
+                if !matches!(settled, Ok(Ok(()))) {
+                    self.running = Some(Running::Writes);
+                    return Err(DatabaseError::TransactionInterrupted.into());
+                }
+                self.running = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Finds out that the transaction is still open after SQL that might have ended it, and sets its path again.
+    async fn put_in_place(&mut self) -> Result<(), DbErr> {
+        let path = self.target.path();
+        // A savepoint is refused outside of a transaction.
+        self.control(format!("SAVEPOINT xcore_open; RELEASE xcore_open; SET LOCAL search_path TO {path}"))
+            .await?;
+        self.displaced = false;
+        Ok(())
+    }
+
+    /// The operation ran to its end, well or not.
+    pub(super) fn finish(&mut self, error: Option<&DbErr>) {
+        self.running = None;
+        if error.is_some_and(run::is_broken_by) {
+            self.break_off();
+        }
+    }
+
+    /// Forgets plans that no longer fit.
+    pub(super) async fn forget_plans(&mut self) -> Result<(), DbErr> {
+        self.running = Some(Running::Writes);
+        let result = self.connection()?.forget_plans().await.map_err(run::exec_error);
+        self.finish(result.as_ref().err());
+        result
+    }
+
+    /// Whether raw SQL has left a transaction open; asked by a savepoint, which is refused outside of one.
+    pub(super) async fn left_open(&mut self) -> bool {
+        self.running = Some(Running::Writes);
+        let open = match &mut self.connection {
+            Some(connection) => connection.control("SAVEPOINT xcore_open").await,
+            None => Ok(()),
+        };
+        self.running = None;
+        let is_open = !matches!(&open, Err(error) if run::is_no_transaction(error));
+        self.in_transaction |= is_open;
+        is_open
+    }
+
+    fn break_off(&mut self) {
+        self.broken = true;
+        if let Some(held) = &self.held {
+            held.pool.mark_broken();
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let (Some(connection), Some(held)) = (self.connection.take(), self.held.take()) else { return };
+        let cleaning = Cleaning {
+            drain: self.running.is_some(),
+            roll_back: self.in_transaction,
+            reset: self.tainted,
+            broken: self.broken,
+        };
+        #[cfg(test)]
+        let cleaning = cleaning.broken_by(held.pool.mutant.current());
+        if cleaning.is_nothing() && !held.pool.is_closed() && connection.retires > Instant::now() {
+            held.put_back(connection);
+            return;
+        }
+        let runtime = held.pool.runtime.clone();
+        runtime.spawn(cleaning.run(connection, held));
+    }
+}
+
+/// What a session needs between two users.
+#[derive(Clone, Copy)]
+struct Cleaning {
+    drain: bool,
+    roll_back: bool,
+    reset: bool,
+    broken: bool,
+}
+
+impl Cleaning {
+    fn is_nothing(self) -> bool {
+        !(self.drain || self.roll_back || self.reset || self.broken)
+    }
+
+    #[cfg(test)]
+    fn broken_by(mut self, mutant: super::mutants::Mutant) -> Self {
+        use super::mutants::Mutant;
+        match mutant {
+            Mutant::ReusesAnything => (self.drain, self.roll_back) = (false, false),
+            Mutant::TrustsAllSql => self.reset = false,
+            _ => {}
+        }
+        self
+    }
+
+    async fn run(self, mut connection: Connection, held: Held) {
+        if self.broken {
+            return connection.abandon().await;
+        }
+        if self.drain && !matches!(timeout(PATIENCE, connection.settle()).await, Ok(Ok(()))) {
+            return connection.abandon().await;
+        }
+        let restored = timeout(PATIENCE * 50, self.restore(&mut connection)).await;
+        if !matches!(restored, Ok(Ok(()))) {
+            connection.abandon().await;
+        } else if held.pool.is_closed() || connection.retires <= Instant::now() {
+            connection.close().await;
+        } else {
+            held.put_back(connection);
+        }
+    }
+
+    async fn restore(self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+        if self.roll_back {
+            connection.control("ROLLBACK").await?;
+        }
+        if self.reset {
+            connection.reset().await?;
+        }
+        Ok(())
+    }
+}

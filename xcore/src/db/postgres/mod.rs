@@ -1,0 +1,29 @@
+//! PostgreSQL: a schema per tenant on one server.
+//!
+//! | invariant | kept in |
+//! |---|---|
+//! | I1 a connection's tenant is unknown until the reply to its switch was read | `connection.rs` |
+//! | I2 a connection whose operation did not run to its end is reset or closed | `lease.rs` |
+//! | I3 SQL that may change the session leads to a full reset | `text.rs`, `lease.rs` |
+//! | I4 a fresh or reset session's search path names nothing | `connection.rs` |
+//! | I5 a missing schema is an error | `target.rs`, `pool.rs`, `migrate.rs` |
+
+mod claim;
+mod connection;
+mod lease;
+mod migrate;
+mod pool;
+mod run;
+mod schema;
+mod service;
+mod session;
+mod target;
+mod text;
+
+pub(super) use run::is_passing;
+pub(super) use service::Postgres;
+
+#[cfg(test)]
+mod mutants;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,358 @@
+//! The sessions of the server, shared by all tenants.
+//!
+//! There are as many places as connections are allowed. Whoever wants a session first gets a permit, in the order of
+//! asking, so there is a place for each permit. A place is empty, holds an idle session, or is lent. The permit is
+//! given back only after the session was dealt with, so no session is ever lost.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnectOptions;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::connection::Connection;
+use super::lease::Lease;
+use super::run::is_broken;
+use super::target::Target;
+use crate::db::DatabaseError;
+use crate::tenancy::TenantId;
+
+pub(super) struct Limits {
+    pub(super) connections: usize,
+    pub(super) acquire_timeout: Duration,
+    pub(super) drain_timeout: Duration,
+}
+
+/// After being idle for this long, a session is asked whether it lives before it serves.
+const SUSPECT_AFTER: Duration = Duration::from_secs(30);
+/// A session that was idle for this long is closed.
+const IDLE_FOR: Duration = Duration::from_secs(600);
+/// A session is closed at about this age.
+const LIFETIME: Duration = Duration::from_secs(1800);
+
+pub(super) struct Pool {
+    pub(super) options: PgConnectOptions,
+    pub(super) limits: Limits,
+    permits: Arc<Semaphore>,
+    state: Mutex<State>,
+    left: Notify,
+    pub(super) runtime: Handle,
+    #[cfg(test)]
+    pub(super) mutant: super::mutants::Chosen,
+}
+
+struct State {
+    places: Vec<Place>,
+    users: HashMap<TenantId, usize>,
+    removing: HashSet<TenantId>,
+    /// When a session was found broken; older ones are asked before they serve.
+    broken: Option<Instant>,
+    closed: bool,
+}
+
+enum Place {
+    Empty,
+    Idle(Box<Connection>),
+    Lent,
+}
+
+impl Pool {
+    pub(super) fn new(options: PgConnectOptions, limits: Limits) -> Arc<Self> {
+        let places = (0..limits.connections).map(|_| Place::Empty).collect();
+        let pool = Arc::new(Self {
+            options,
+            permits: Arc::new(Semaphore::new(limits.connections)),
+            limits,
+            state: Mutex::new(State {
+                places,
+                users: HashMap::new(),
+                removing: HashSet::new(),
+                broken: None,
+                closed: false,
+            }),
+            left: Notify::new(),
+            runtime: Handle::current(),
+            #[cfg(test)]
+            mutant: Default::default(),
+        });
+        pool.runtime.spawn(look_after(Arc::downgrade(&pool)));
+        pool
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that can panic happens under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lends a session that stands on the target.
+    pub(super) async fn lend(self: &Arc<Self>, target: Target) -> Result<Lease, DatabaseError> {
+        let waited = self.limits.acquire_timeout;
+        let deadline = Instant::now() + waited;
+        let permit = match timeout(waited, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_closed)) => return Err(DatabaseError::Closed),
+            Err(_late) => {
+                return Err(DatabaseError::NoConnection { connections: self.limits.connections, waited });
+            }
+        };
+        let (held, idle) = self.take_place(permit, target)?;
+        let reused = idle.is_some();
+        let connection = match idle {
+            Some(connection) => self.examined(*connection).await,
+            None => None,
+        };
+        let connection = match connection {
+            Some(connection) => connection,
+            None => self.connect(deadline).await?,
+        };
+        let mut lease = Lease::new(held, connection, target);
+        match lease.stand().await {
+            // The session had died in the pool; nothing of the caller's was sent yet.
+            Err(DatabaseError::Engine { source }) if reused && is_broken(&source) => {
+                lease.replace(self.connect(deadline).await?);
+                lease.stand().await?;
+            }
+            stood => stood?,
+        }
+        Ok(lease)
+    }
+
+    /// The best place that is not lent: one that stands on the target, else the one that the target likes most.
+    fn take_place(
+        self: &Arc<Self>,
+        permit: OwnedSemaphorePermit,
+        target: Target,
+    ) -> Result<(Held, Option<Box<Connection>>), DatabaseError> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(DatabaseError::Closed);
+        }
+        if let Target::Tenant(id) = target {
+            if state.removing.contains(&id) {
+                return Err(DatabaseError::Removing { tenant: id });
+            }
+            *state.users.entry(id).or_default() += 1;
+        }
+        let best = (0..state.places.len())
+            .filter_map(|at| match &state.places[at] {
+                Place::Lent => None,
+                Place::Empty => Some((false, target.weight(at), at)),
+                Place::Idle(connection) => Some((connection.stands_on(target), target.weight(at), at)),
+            })
+            .max();
+        // There are as many permits as places.
+        let at = best.map_or(0, |(_, _, at)| at);
+        let idle = match std::mem::replace(&mut state.places[at], Place::Lent) {
+            Place::Idle(connection) => Some(connection),
+            Place::Empty | Place::Lent => None,
+        };
+        drop(state);
+        Ok((Held { pool: Arc::clone(self), at, target, permit: Some(permit) }, idle))
+    }
+
+    /// An idle session, if it lives.
+    async fn examined(&self, mut connection: Connection) -> Option<Connection> {
+        let suspect = self.state().broken.is_some_and(|at| connection.used <= at);
+        if suspect || connection.used.elapsed() > SUSPECT_AFTER {
+            let lives = timeout(Duration::from_secs(1), connection.settle()).await;
+            if !matches!(lives, Ok(Ok(()))) {
+                return None;
+            }
+        }
+        Some(connection)
+    }
+
+    /// Opens a session; while the server refuses, again and again until the deadline.
+    async fn connect(&self, deadline: Instant) -> Result<Connection, DatabaseError> {
+        let mut pause = Duration::from_millis(10);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let retires = Instant::now() + jittered(LIFETIME);
+            let error = match timeout(left, Connection::open(&self.options, retires)).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => error,
+                Err(_late) => sqlx::Error::PoolTimedOut,
+            };
+            let passing = match &error {
+                sqlx::Error::Io(_) => true,
+                sqlx::Error::Database(error) => {
+                    error.code().is_some_and(|code| super::run::is_passing(&code))
+                }
+                _ => false,
+            };
+            let pausing = jittered(pause);
+            if !passing || Instant::now() + pausing >= deadline {
+                return Err(error.into());
+            }
+            tokio::time::sleep(pausing).await;
+            pause = (pause * 2).min(Duration::from_millis(500));
+        }
+    }
+
+    /// Says that a session was found broken, so that the others are looked at.
+    pub(super) fn mark_broken(&self) {
+        self.state().broken = Some(Instant::now());
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
+    /// Keeps new users from a tenant's schema and waits until those there are have left.
+    pub(super) async fn evacuate(self: &Arc<Self>, id: TenantId) -> Result<Evacuated, DatabaseError> {
+        if !self.state().removing.insert(id) {
+            return Err(DatabaseError::Removing { tenant: id });
+        }
+        let evacuated = Evacuated { pool: Arc::clone(self), id };
+        let waited = self.limits.drain_timeout;
+        let empty = async {
+            loop {
+                let left = self.left.notified();
+                if !self.state().users.contains_key(&id) {
+                    return;
+                }
+                left.await;
+            }
+        };
+        timeout(waited, empty).await.map_err(|_late| DatabaseError::StillUsed { tenant: id, waited })?;
+        // I5: nobody stands on a schema that is being removed.
+        self.doubt(Target::Tenant(id));
+        Ok(evacuated)
+    }
+
+    /// Makes idle sessions ask again whether a target's schema is there.
+    pub(super) fn doubt(&self, target: Target) {
+        for place in &mut self.state().places {
+            if let Place::Idle(connection) = place
+                && connection.stands_on(target)
+            {
+                connection.doubt();
+            }
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        self.state().closed = true;
+        let all = u32::try_from(self.limits.connections).unwrap_or(u32::MAX);
+        // After this time the sessions that are still lent are closed when they come back.
+        let _ = timeout(self.limits.drain_timeout, self.permits.acquire_many(all)).await;
+        self.permits.close();
+        for connection in self.take_idle(|_| true) {
+            connection.close().await;
+        }
+    }
+
+    fn take_idle(&self, unwanted: impl Fn(&Connection) -> bool) -> Vec<Connection> {
+        let mut taken = Vec::new();
+        for place in &mut self.state().places {
+            if matches!(place, Place::Idle(connection) if unwanted(connection))
+                && let Place::Idle(connection) = std::mem::replace(place, Place::Empty)
+            {
+                taken.push(*connection);
+            }
+        }
+        taken
+    }
+
+    /// How many places are not lent, and how many sessions are idle in them.
+    #[cfg(test)]
+    pub(super) fn free_places(&self) -> (usize, usize) {
+        let state = self.state();
+        let idle = state.places.iter().filter(|place| matches!(place, Place::Idle(_))).count();
+        let lent = state.places.iter().filter(|place| matches!(place, Place::Lent)).count();
+        (state.places.len() - lent, idle)
+    }
+
+    /// A session that stands nowhere, as it is after being opened.
+    #[cfg(test)]
+    pub(super) async fn fresh(&self) -> Connection {
+        self.connect(Instant::now() + self.limits.acquire_timeout).await.unwrap()
+    }
+}
+
+/// Up to a tenth longer or shorter, so that many do not act at once.
+fn jittered(time: Duration) -> Duration {
+    // A hasher with random keys is the random number that the standard library has.
+    let random = RandomState::new().hash_one(0_u8) % 201;
+    time.mul_f64(0.9 + 0.001 * f64::from(u8::try_from(random).unwrap_or(u8::MAX)))
+}
+
+/// Closes sessions that nobody needs.
+async fn look_after(pool: Weak<Pool>) {
+    let mut every = tokio::time::interval(Duration::from_secs(10));
+    loop {
+        every.tick().await;
+        let Some(pool) = pool.upgrade() else { return };
+        if pool.is_closed() {
+            return;
+        }
+        let now = Instant::now();
+        let tired =
+            pool.take_idle(|connection| connection.used.elapsed() > IDLE_FOR || connection.retires <= now);
+        drop(pool);
+        for connection in tired {
+            connection.close().await;
+        }
+    }
+}
+
+/// A place on loan. Given back when the session was dealt with.
+pub(super) struct Held {
+    pub(super) pool: Arc<Pool>,
+    at: usize,
+    target: Target,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Held {
+    /// Puts the session back for the next.
+    pub(super) fn put_back(self, mut connection: Connection) {
+        connection.used = Instant::now();
+        self.pool.state().places[self.at] = Place::Idle(Box::new(connection));
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut state = self.pool.state();
+        if let Place::Lent = state.places[self.at] {
+            state.places[self.at] = Place::Empty;
+        }
+        if let Target::Tenant(id) = self.target
+            && let Some(users) = state.users.get_mut(&id)
+        {
+            *users -= 1;
+            if *users == 0 {
+                state.users.remove(&id);
+            }
+        }
+        drop(state);
+        self.pool.left.notify_waiters();
+        // Behind the place, which the next permit may take.
+        drop(self.permit.take());
+    }
+}
+
+/// A tenant that nobody can begin to use.
+pub(super) struct Evacuated {
+    pool: Arc<Pool>,
+    id: TenantId,
+}
+
+impl Drop for Evacuated {
+    fn drop(&mut self) {
+        self.pool.doubt(Target::Tenant(self.id));
+        self.pool.state().removing.remove(&self.id);
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("connections", &self.limits.connections).finish_non_exhaustive()
+    }
+}

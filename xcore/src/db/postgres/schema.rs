@@ -1,0 +1,118 @@
+//! Makes, finds and drops schemas.
+
+use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
+
+use super::target::Target;
+use crate::db::DatabaseError;
+use crate::tenancy::TenantId;
+
+/// Marks a schema as a tenant's, in its comment. A schema of another origin is left alone.
+const MARK: &str = "a tenant of xcore";
+
+/// How many tables are dropped at once, so that the locks of a large schema fit the server's lock table.
+const BATCH: usize = 200;
+
+/// What is found under a tenant's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    Nothing,
+    Tenant,
+    Foreign,
+}
+
+pub(super) const FOREIGN: &str = "there is a schema of its name that this framework did not make";
+
+pub(super) async fn look(connection: &mut PgConnection, id: &TenantId) -> Result<Found, DatabaseError> {
+    let text = format!(
+        "SELECT coalesce(obj_description(oid, 'pg_namespace') = '{MARK}', false) FROM pg_namespace WHERE nspname = '{id}'"
+    );
+    let found = match connection.fetch_optional(AssertSqlSafe(text)).await? {
+        None => Found::Nothing,
+        Some(row) if row.try_get_unchecked::<bool, _>(0)? => Found::Tenant,
+        Some(_) => Found::Foreign,
+    };
+    Ok(found)
+}
+
+/// Makes a tenant's schema; does nothing when it exists. All of it or nothing, and one at a time.
+pub(super) async fn create(connection: &mut PgConnection, id: &TenantId) -> Result<(), DatabaseError> {
+    match look(connection, id).await? {
+        Found::Tenant => return Ok(()),
+        Found::Foreign => return Err(DatabaseError::Odd { tenant: *id, problem: FOREIGN }),
+        Found::Nothing => {}
+    }
+    let lock = lock_key(Target::Tenant(*id));
+    // One message is one transaction. Another process may be faster; `IF NOT EXISTS` then has nothing to do.
+    let text = format!(
+        "SELECT pg_advisory_xact_lock({lock}); CREATE SCHEMA IF NOT EXISTS \"{id}\"; COMMENT ON SCHEMA \"{id}\" IS '{MARK}'"
+    );
+    connection.execute(AssertSqlSafe(text)).await?;
+    Ok(())
+}
+
+/// Makes the schema of the framework itself.
+pub(super) async fn create_directory(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+    let (schema, lock) = (Target::Directory.schema().to_owned(), lock_key(Target::Directory));
+    let found = format!("SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'");
+    if connection.fetch_optional(AssertSqlSafe(found)).await?.is_none() {
+        let text = format!("SELECT pg_advisory_xact_lock({lock}); CREATE SCHEMA IF NOT EXISTS {schema}");
+        connection.execute(AssertSqlSafe(text)).await?;
+    }
+    Ok(())
+}
+
+/// The tenants that have a schema, sorted.
+pub(super) async fn tenants(connection: &mut PgConnection) -> Result<Vec<TenantId>, DatabaseError> {
+    let text = format!(
+        "SELECT nspname::text FROM pg_namespace WHERE obj_description(oid, 'pg_namespace') = '{MARK}' ORDER BY 1"
+    );
+    let mut ids = Vec::new();
+    for row in connection.fetch_all(AssertSqlSafe(text)).await? {
+        // A schema that was renamed to no tenant's name is no tenant.
+        if let Ok(id) = TenantId::parse(&row.try_get_unchecked::<String, _>(0)?) {
+            ids.push(id);
+        }
+    }
+    ids.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+    Ok(ids)
+}
+
+/// Drops a tenant's schema; does nothing when there is none. A large one is dropped in parts, and what is left when
+/// that is cut short is dropped by the next run.
+pub(super) async fn drop(connection: &mut PgConnection, id: &TenantId) -> Result<(), DatabaseError> {
+    match look(connection, id).await? {
+        Found::Nothing => return Ok(()),
+        Found::Foreign => return Err(DatabaseError::Odd { tenant: *id, problem: FOREIGN }),
+        Found::Tenant => {}
+    }
+    let tables = format!("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = '{id}' ORDER BY 1");
+    let rows = connection.fetch_all(AssertSqlSafe(tables)).await?;
+    let names: Vec<String> = rows.iter().map(|row| row.try_get_unchecked(0)).collect::<Result<_, _>>()?;
+    if names.len() > BATCH {
+        for batch in names.chunks(BATCH) {
+            let list: Vec<_> = batch.iter().map(|name| format!("\"{id}\".{name}")).collect();
+            let text = format!("DROP TABLE IF EXISTS {} CASCADE", list.join(", "));
+            connection.execute(AssertSqlSafe(text)).await?;
+        }
+    }
+    connection.execute(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS \"{id}\" CASCADE"))).await?;
+    Ok(())
+}
+
+/// The advisory lock for changes of a schema: making, migrating and dropping it.
+pub(super) fn lock_key(target: Target) -> i64 {
+    key(0x7863_6f72, target)
+}
+
+/// The advisory lock for the creation or deletion of a tenant as a whole. Its holder takes [`lock_key`] as well, never
+/// the other way round.
+pub(super) fn claim_key(id: &TenantId) -> i64 {
+    key(0x7863_6f63, Target::Tenant(*id))
+}
+
+/// The first half says that a lock is ours, and what for. Names that share the second half wait for each other, nothing more.
+fn key(purpose: u32, target: Target) -> i64 {
+    // Any spread of names will do; places are as good a seed as another.
+    let low = target.weight(usize::MAX) & 0xffff_ffff;
+    i64::from(purpose) << 32 | i64::from(u32::try_from(low).unwrap_or_default())
+}

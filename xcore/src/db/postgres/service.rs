@@ -1,0 +1,374 @@
+//! PostgreSQL as a [`Backend`].
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, TransactionOptions};
+use sqlx::postgres::PgConnectOptions;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::claim::{self, Claim};
+use super::connection::{Connection, prepare_options, with_client_check};
+use super::lease::Lease;
+use super::pool::{Limits, Pool};
+use super::session::PostgresSession;
+use super::target::Target;
+use super::text::{Verdict, judge};
+use super::{migrate, run, schema};
+use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
+use crate::db::rows::RowStream;
+use crate::db::settings::redacted;
+use crate::db::{DatabaseError, DatabaseSettings, MigrationReport, Migrations};
+use crate::tenancy::TenantId;
+
+/// A server.
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    pub(super) pool: Arc<Pool>,
+    /// What a migration's own session is opened with.
+    options: PgConnectOptions,
+    isolate: bool,
+    /// How many claims this process may hold at once.
+    claims: Arc<Semaphore>,
+    /// How long a removal waits for a migration of the same schema.
+    drain_timeout: Duration,
+}
+
+impl Postgres {
+    pub(crate) async fn open(settings: DatabaseSettings) -> Result<Self, DatabaseError> {
+        let url = settings.server.as_ref().map(|server| server.as_str()).unwrap_or_default();
+        let wrong = |_| DatabaseError::Address { url: redacted(url) };
+        let options = prepare_options(PgConnectOptions::from_str(url).map_err(wrong)?, settings.busy_timeout);
+        // Stops a start with a wrong address, and not the first request.
+        let mut first = Connection::open(&options, Instant::now()).await?;
+        let mut second = Connection::open(&options, Instant::now()).await?;
+        first.refuse_pooler(&mut second).await?;
+        second.close().await;
+        schema::create_directory(&mut first.raw).await?;
+        let options = with_client_check(options, first.raw.server_version_num());
+        first.close().await;
+        let limits = Limits {
+            connections: settings.connections.clamp(1, 10_000),
+            acquire_timeout: settings.acquire_timeout,
+            drain_timeout: settings.drain_timeout,
+        };
+        Ok(Self {
+            pool: Pool::new(options.clone(), limits),
+            options,
+            isolate: settings.isolate,
+            claims: Arc::new(Semaphore::new(claim::AT_ONCE)),
+            drain_timeout: settings.drain_timeout,
+        })
+    }
+
+    /// Whether this tenant works on the shared schema.
+    fn is_shared(&self, id: &TenantId) -> bool {
+        !self.isolate || id.is_public()
+    }
+
+    fn target_of(&self, id: &TenantId) -> Target {
+        if self.is_shared(id) { Target::Public } else { Target::Tenant(*id) }
+    }
+
+    fn target(&self, scope: &Scope) -> Target {
+        match scope {
+            Scope::Tenant(tenant) => self.target_of(tenant.id()),
+            Scope::Shared => Target::Public,
+            Scope::Directory => Target::Directory,
+        }
+    }
+
+    fn place(&self, place: Place<'_>) -> Target {
+        match place {
+            Place::Tenant(id) => self.target_of(id),
+            Place::Shared => Target::Public,
+            Place::Directory => Target::Directory,
+        }
+    }
+
+    async fn lease(&self, scope: &Scope) -> Result<Lease, DatabaseError> {
+        check_life(scope)?;
+        let lease = self.pool.lend(self.target(scope)).await?;
+        // It may have ended while a session was waited for.
+        check_life(scope)?;
+        Ok(lease)
+    }
+
+    /// A session for work on schemas. It is closed afterwards, also when the caller goes away.
+    async fn operator(&self) -> Result<Connection, DatabaseError> {
+        if self.pool.is_closed() {
+            return Err(DatabaseError::Closed);
+        }
+        Ok(Connection::open(&self.options, Instant::now()).await?)
+    }
+}
+
+/// Another tenant may have the name by now.
+fn check_life(scope: &Scope) -> Result<(), DatabaseError> {
+    match scope {
+        Scope::Tenant(tenant) if tenant.has_ended() => Err(DatabaseError::Missing { tenant: *tenant.id() }),
+        _ => Ok(()),
+    }
+}
+
+/// A text that controls a transaction must be one that gives no rows, so that what it left open is found.
+fn verdict_of_query(sql: &Sql) -> Result<Verdict, DatabaseError> {
+    match judge(&sql.text) {
+        Verdict { transaction: true, .. } => {
+            Err(DatabaseError::Refused { reason: "a query cannot begin or end a transaction; use begin()" })
+        }
+        verdict => Ok(verdict),
+    }
+}
+
+/// Runs a statement outside of a transaction: `run::$run` on a session of its own.
+///
+/// A plan that has outlived its tables is forgotten and the statement run once more; nothing of it was done. A table that
+/// is not found may be missing with its schema, which is then the error (I5).
+macro_rules! alone {
+    ($service:expr, $scope:expr, $sql:expr, $verdict:expr, $run:ident) => {{
+        let mut lease = $service.lease($scope).await?;
+        let target = lease.target();
+        let mut result = run::$run(lease.start($verdict).await?, &$sql, target).await;
+        lease.finish(result.as_ref().err());
+        if result.as_ref().is_err_and(run::is_stale_plan) {
+            lease.forget_plans().await?;
+            result = run::$run(lease.start($verdict).await?, &$sql, target).await;
+            lease.finish(result.as_ref().err());
+        }
+        if let (Target::Tenant(tenant), Err(error)) = (target, &result)
+            && run::is_undefined_table(error)
+            && lease.is_missing().await
+        {
+            result = Err(DatabaseError::Missing { tenant }.into());
+        }
+        (lease, result)
+    }};
+}
+
+impl Backend for Postgres {
+    fn dialect(&self) -> DbBackend {
+        DbBackend::Postgres
+    }
+
+    fn execute<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<ExecResult, DbErr>> {
+        async move {
+            let verdict = judge(&sql.text);
+            let (mut lease, mut result) = alone!(self, scope, sql, verdict, execute);
+            if (verdict.transaction || verdict.unclear) && lease.left_open().await && result.is_ok() {
+                result = Err(DatabaseError::TransactionLeftOpen.into());
+            }
+            result
+        }
+        .boxed()
+    }
+
+    fn query_one<'a>(
+        &'a self,
+        scope: &'a Scope,
+        sql: Sql,
+    ) -> BoxFuture<'a, Result<Option<QueryResult>, DbErr>> {
+        async move {
+            let verdict = verdict_of_query(&sql)?;
+            let (_lease, result) = alone!(self, scope, sql, verdict, query_one);
+            result
+        }
+        .boxed()
+    }
+
+    fn query_all<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Vec<QueryResult>, DbErr>> {
+        async move {
+            let verdict = verdict_of_query(&sql)?;
+            let (_lease, result) = alone!(self, scope, sql, verdict, query_all);
+            result
+        }
+        .boxed()
+    }
+
+    fn stream<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Rows<'static>, DbErr>> {
+        async move {
+            let verdict = verdict_of_query(&sql)?;
+            let mut lease = self.lease(scope).await?;
+            let rows = RowStream::produce(move |table| async move {
+                let target = lease.target();
+                let mut again = true;
+                loop {
+                    let connection = match lease.start(verdict).await {
+                        Ok(connection) => connection,
+                        Err(error) => return table.put(Err(error)).await,
+                    };
+                    let mut stale = false;
+                    let mut failed = None;
+                    let mut rows = run::stream(connection, &sql, target);
+                    while let Some(row) = rows.next().await {
+                        failed = row.as_ref().err().cloned();
+                        stale = again && failed.as_ref().is_some_and(run::is_stale_plan);
+                        if stale {
+                            break;
+                        }
+                        again = false;
+                        table.put(row).await;
+                    }
+                    drop(rows);
+                    lease.finish(failed.as_ref());
+                    if !stale {
+                        return;
+                    }
+                    again = false;
+                    if let Err(error) = lease.forget_plans().await {
+                        return table.put(Err(error)).await;
+                    }
+                }
+            });
+            Ok(rows.boxed())
+        }
+        .boxed()
+    }
+
+    fn begin<'a>(
+        &'a self,
+        scope: &'a Scope,
+        options: TransactionOptions,
+    ) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>> {
+        async move {
+            let lease = self.lease(scope).await?;
+            let session: Box<dyn Session> = Box::new(PostgresSession::begin(lease, &options).await?);
+            Ok(session)
+        }
+        .boxed()
+    }
+
+    fn provision<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>> {
+        async move {
+            if self.is_shared(id) {
+                return Ok(());
+            }
+            let mut operator = self.operator().await?;
+            let made = schema::create(&mut operator.raw, id).await;
+            operator.close().await;
+            made
+        }
+        .boxed()
+    }
+
+    fn exists<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<bool, DatabaseError>> {
+        async move {
+            if self.is_shared(id) {
+                return Ok(true);
+            }
+            let mut lease = self.pool.lend(Target::Directory).await?;
+            let connection = lease.start(Verdict::default()).await.map_err(DatabaseError::of)?;
+            let found = schema::look(connection, id).await;
+            lease.finish(None);
+            match found? {
+                schema::Found::Tenant => Ok(true),
+                schema::Found::Nothing => Ok(false),
+                schema::Found::Foreign => Err(DatabaseError::Odd { tenant: *id, problem: schema::FOREIGN }),
+            }
+        }
+        .boxed()
+    }
+
+    fn tenants(&self) -> BoxFuture<'_, Result<Vec<TenantId>, DatabaseError>> {
+        async move {
+            let mut operator = self.operator().await?;
+            let tenants = schema::tenants(&mut operator.raw).await;
+            operator.close().await;
+            tenants
+        }
+        .boxed()
+    }
+
+    fn claim<'a>(
+        &'a self,
+        id: &'a TenantId,
+        _removal: bool,
+    ) -> BoxFuture<'a, Result<Box<dyn TenantClaim>, DatabaseError>> {
+        async move {
+            let deadline = Instant::now() + claim::WAIT;
+            let permit = match timeout(claim::WAIT, Arc::clone(&self.claims).acquire_owned()).await {
+                Ok(permit) => permit.map_err(|_closed| DatabaseError::Closed)?,
+                Err(_late) => return Err(DatabaseError::Claimed { tenant: *id, waited: claim::WAIT }),
+            };
+            let claim = Claim::take(self.operator().await?, *id, permit, deadline).await?;
+            let claim: Box<dyn TenantClaim> = Box::new(claim);
+            Ok(claim)
+        }
+        .boxed()
+    }
+
+    fn is_served_by_many(&self) -> bool {
+        true
+    }
+
+    fn remove<'a>(
+        &'a self,
+        id: &'a TenantId,
+        claim: &'a dyn TenantClaim,
+    ) -> BoxFuture<'a, Result<(), DatabaseError>> {
+        async move {
+            if self.is_shared(id) {
+                return Err(DatabaseError::NotRemovable { tenant: *id });
+            }
+            let evacuated = self.pool.evacuate(*id).await?;
+            let mut operator = self.operator().await?;
+            let id = *id;
+            let lock = claim::wait_for(&mut operator.raw, schema::lock_key(Target::Tenant(id)));
+            let waited = self.drain_timeout;
+            timeout(waited, lock)
+                .await
+                .map_err(|_late| DatabaseError::StillUsed { tenant: id, waited })??;
+            // Behind the lock, see `claim.rs`.
+            claim.check().await?;
+            // In one piece, also when the caller goes away: nobody may begin to use a schema that is being dropped.
+            let dropping = self.pool.runtime.spawn(async move {
+                let dropped = schema::drop(&mut operator.raw, &id).await;
+                operator.close().await;
+                drop(evacuated);
+                dropped
+            });
+            dropping.await.unwrap_or(Err(DatabaseError::Closed))
+        }
+        .boxed()
+    }
+
+    fn migrate<'a>(
+        &'a self,
+        place: Place<'a>,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>> {
+        async move {
+            let target = self.place(place);
+            // Asks whether the schema is there, and counts this run as a user of it.
+            let user = self.pool.lend(target).await?;
+            let migrated = migrate::migrate(&self.options, target, place, migrations).await;
+            self.pool.doubt(target);
+            drop(user);
+            migrated
+        }
+        .boxed()
+    }
+
+    fn pending<'a>(
+        &'a self,
+        place: Place<'a>,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>> {
+        async move {
+            let target = self.place(place);
+            let user = self.pool.lend(target).await?;
+            let pending = migrate::pending(&self.options, target, place, migrations).await;
+            drop(user);
+            pending
+        }
+        .boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.pool.close().boxed()
+    }
+}

@@ -1,0 +1,355 @@
+//! Everything at once: many tenants on few sessions, cancelled at random, on a server that kills sessions and restarts.
+//!
+//! `XCORE_CHAOS_SECONDS` says for how long, default 8. Each rule has a mutant that the same test catches.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait, Statement,
+    TransactionTrait,
+};
+use sqlx::{AssertSqlSafe, Executor, Row};
+
+use super::{Kitchen, Server, TABLES, cake, eventually, id, new, poll_times};
+use crate::db::DatabaseError;
+use crate::db::postgres::mutants::Mutant;
+
+const TENANTS: usize = 50;
+const TASKS: usize = 64;
+const CONNECTIONS: usize = 8;
+
+/// What must stay zero, and enough of what must not to know that something was tried.
+#[derive(Debug, Default)]
+struct Tally {
+    foreign_reads: AtomicUsize,
+    ghosts_served: AtomicUsize,
+    leaked_state: AtomicUsize,
+    ended: AtomicUsize,
+    cancelled: AtomicUsize,
+    failed: AtomicUsize,
+}
+
+struct World {
+    kitchen: Kitchen,
+    tally: Tally,
+    /// Commits that were acknowledged: token, tenant.
+    acknowledged: Mutex<Vec<(String, usize)>>,
+    /// What was rolled back, or never committed.
+    undone: Mutex<Vec<String>>,
+    token: AtomicU64,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Outcome {
+    foreign_reads: usize,
+    foreign_writes: usize,
+    ghosts_served: usize,
+    lost_commits: usize,
+    kept_undone: usize,
+    leaked_state: usize,
+    lost_places: usize,
+}
+
+/// A small generator, so that a run needs no crate and can be read.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+}
+
+fn name_of(tenant: usize) -> String {
+    format!("tenant{tenant}")
+}
+
+fn raw(text: &str) -> Statement {
+    Statement::from_string(DbBackend::Postgres, text)
+}
+
+impl World {
+    /// Each cake is named after the tenant that it was meant for.
+    fn token(&self, tenant: usize) -> String {
+        format!("{}:{}", name_of(tenant), self.token.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn acknowledge(&self, tokens: impl IntoIterator<Item = String>, tenant: usize) {
+        self.acknowledged.lock().unwrap().extend(tokens.into_iter().map(|token| (token, tenant)));
+    }
+
+    fn look(&self, rows: &[cake::Model], tenant: usize) {
+        let own = format!("{}:", name_of(tenant));
+        let foreign = rows.iter().filter(|row| !row.name.starts_with(&own)).count();
+        self.tally.foreign_reads.fetch_add(foreign, Ordering::Relaxed);
+    }
+
+    async fn operate(self: Arc<Self>, kind: u64, tenant: usize) -> Result<(), DbErr> {
+        let db = self.kitchen.handle(&name_of(tenant));
+        match kind {
+            0..=2 => {
+                let rows = cake::Entity::find().all(&db).await?;
+                self.look(&rows, tenant);
+            }
+            3..=5 => {
+                let token = self.token(tenant);
+                new(&token).insert(&db).await?;
+                self.acknowledge([token], tenant);
+            }
+            6 => {
+                let tokens = [self.token(tenant), self.token(tenant)];
+                let transaction = db.begin().await?;
+                new(&tokens[0]).insert(&transaction).await?;
+                let inner = transaction.begin().await?;
+                new(&tokens[1]).insert(&inner).await?;
+                inner.commit().await?;
+                transaction.commit().await?;
+                self.acknowledge(tokens, tenant);
+            }
+            7 => {
+                let token = self.token(tenant);
+                self.undone.lock().unwrap().push(token.clone());
+                let transaction = db.begin().await?;
+                new(&token).insert(&transaction).await?;
+                if token.ends_with(['0', '2', '4']) {
+                    transaction.rollback().await?;
+                }
+            }
+            8 => {
+                let mut rows = cake::Entity::find().stream(&db).await?;
+                let mut taken = Vec::new();
+                while taken.len() < 5
+                    && let Some(row) = rows.next().await
+                {
+                    taken.push(row?);
+                }
+                self.look(&taken, tenant);
+            }
+            9 => {
+                let ghost = self.kitchen.handle("ghost");
+                for _ in 0..4 {
+                    match cake::Entity::find().count(&ghost).await.map_err(DatabaseError::of) {
+                        Ok(_) => drop(self.tally.ghosts_served.fetch_add(1, Ordering::Relaxed)),
+                        Err(DatabaseError::Missing { .. }) => {}
+                        Err(other) => return Err(other.into()),
+                    }
+                }
+            }
+            10 => self.look_for_leaks(&db, tenant).await?,
+            11 => {
+                // A failed statement, and then an attempt to commit.
+                let token = self.token(tenant);
+                self.undone.lock().unwrap().push(token.clone());
+                let transaction = db.begin().await?;
+                new(&token).insert(&transaction).await?;
+                let _ = transaction.execute_unprepared("SELECT 1 / 0").await;
+                if transaction.commit().await.is_ok() {
+                    self.acknowledge([token], tenant);
+                }
+            }
+            12 => {
+                // Raw SQL of the careful kind, with values.
+                let token = self.token(tenant);
+                let insert = "INSERT INTO cake (name, price) VALUES ($1, $2)";
+                let values = [token.clone().into(), 1.into()];
+                db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, insert, values)).await?;
+                self.acknowledge([token], tenant);
+            }
+            _ => self.disturb(&db, kind, tenant).await?,
+        }
+        Ok(())
+    }
+
+    /// SQL that alters the session in every way.
+    async fn disturb<C: ConnectionTrait>(&self, db: &C, kind: u64, tenant: usize) -> Result<(), DbErr> {
+        let other = name_of((tenant + 1) % TENANTS);
+        let text = match kind {
+            13 => format!("SET search_path TO {other}, public"),
+            14 => format!("SELECT set_config('search_path', '{other}', false)"),
+            15 => "SET xcore.mark TO 'was here'".to_owned(),
+            16 => "CREATE TEMP TABLE cake (id int, name text, price int); INSERT INTO pg_temp.cake VALUES (1, 'temp', 1)".to_owned(),
+            17 => "LISTEN chaos".to_owned(),
+            18 => "SELECT pg_try_advisory_lock(7)".to_owned(),
+            19 => "PREPARE chaos AS SELECT 1".to_owned(),
+            20 => "SET ROLE chaos".to_owned(),
+            21 => "DECLARE chaos CURSOR WITH HOLD FOR SELECT 1".to_owned(),
+            22 => {
+                let token = self.token(tenant);
+                self.undone.lock().unwrap().push(token.clone());
+                format!("BEGIN; INSERT INTO cake (name, price) VALUES ('{token}', 1)")
+            }
+            _ => format!("DO $$ BEGIN PERFORM set_config('search_path', '{other}', false); END $$"),
+        };
+        db.execute_unprepared(&text).await.map(drop)
+    }
+
+    async fn look_for_leaks<C: ConnectionTrait>(&self, db: &C, tenant: usize) -> Result<(), DbErr> {
+        let text = "SELECT concat_ws(' ', nullif(current_setting('xcore.mark', true), ''), \
+             (SELECT 'prepared' FROM pg_prepared_statements WHERE from_sql LIMIT 1), \
+             (SELECT 'cursor' FROM pg_cursors WHERE is_holdable LIMIT 1), \
+             (SELECT 'listens' FROM pg_listening_channels() LIMIT 1), \
+             (SELECT 'lock' FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() LIMIT 1), \
+             (SELECT 'temp' FROM pg_class WHERE relnamespace = pg_my_temp_schema() LIMIT 1), \
+             nullif(current_user, session_user), current_setting('search_path')) AS seen";
+        let seen: String = db.query_one_raw(raw(text)).await?.unwrap().try_get("", "seen")?;
+        if seen != format!("\"{}\", public", name_of(tenant)) {
+            self.tally.leaked_state.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    async fn work(self: Arc<Self>, task: usize, until: Instant) {
+        let mut dice = Dice(0x9e37_79b9 + task as u64 * 7919);
+        // The full reset after disturbing SQL would mend what this broken rule leaves.
+        let mends = self.kitchen.postgres.pool.mutant.is(Mutant::ReusesAnything);
+        let kinds = if mends { 9 } else { 24 };
+        while Instant::now() < until {
+            let (kind, tenant) = (dice.roll(kinds), dice.roll(TENANTS as u64) as usize);
+            let operation = Arc::clone(&self).operate(kind, tenant);
+            let polls = if dice.roll(4) == 0 { dice.roll(12) as usize } else { usize::MAX };
+            // An operation that does not end is a defect of its own.
+            match tokio::time::timeout(Duration::from_secs(60), poll_times(polls, operation)).await {
+                Ok(Some(Ok(()))) => &self.tally.ended,
+                Ok(Some(Err(_))) => &self.tally.failed,
+                Ok(None) => &self.tally.cancelled,
+                Err(_) => panic!("operation {kind} hangs"),
+            }
+            .fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Reads what is really there, past the service.
+    async fn take_stock(&self) -> Outcome {
+        let mut beside = self.kitchen.beside().await;
+        let mut there: HashMap<String, usize> = HashMap::new();
+        let mut foreign_writes = 0;
+        for tenant in 0..TENANTS {
+            let text = format!("SELECT name FROM {}.cake", name_of(tenant));
+            for row in beside.fetch_all(AssertSqlSafe(text)).await.unwrap() {
+                let name: String = row.get(0);
+                foreign_writes += usize::from(!name.starts_with(&format!("{}:", name_of(tenant))));
+                there.insert(name, tenant);
+            }
+        }
+        let shared: i64 = beside.fetch_one("SELECT count(*) FROM public.cake").await.unwrap().get(0);
+        foreign_writes += usize::try_from(shared).unwrap() - 1;
+        let acknowledged = self.acknowledged.lock().unwrap();
+        let undone = self.undone.lock().unwrap();
+        let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        Outcome {
+            foreign_reads: read(&self.tally.foreign_reads),
+            foreign_writes,
+            ghosts_served: read(&self.tally.ghosts_served),
+            lost_commits: acknowledged.iter().filter(|(token, at)| there.get(token) != Some(at)).count(),
+            kept_undone: undone.iter().filter(|token| there.contains_key(*token)).count(),
+            leaked_state: read(&self.tally.leaked_state),
+            lost_places: 0,
+        }
+    }
+}
+
+/// Ends sessions of the service at random.
+async fn kill(world: Arc<World>, until: Instant) {
+    let text = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
+         AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1";
+    let mut beside = world.kitchen.beside().await;
+    while Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if beside.execute(text).await.is_err() {
+            beside = world.kitchen.beside().await;
+        }
+    }
+}
+
+async fn chaos(server: &'static Server, mutant: Mutant, time: Duration) -> (Outcome, Arc<World>) {
+    let kitchen = Kitchen::on(server, |settings| {
+        settings.connections = CONNECTIONS;
+        settings.busy_timeout = Duration::from_secs(2);
+    })
+    .await;
+    kitchen.sql("DO $$ BEGIN CREATE ROLE chaos; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$").await;
+    kitchen.sql(&format!("{TABLES}; INSERT INTO cake (name, price) VALUES ('of all', 1)")).await;
+    for tenant in 0..TENANTS {
+        kitchen.database.provision(&id(&name_of(tenant))).await.unwrap();
+        let table = TABLES.replace("cake", &format!("{}.cake", name_of(tenant)));
+        kitchen.sql(&table).await;
+    }
+    kitchen.postgres.pool.mutant.choose(mutant);
+    let world = Arc::new(World {
+        kitchen,
+        tally: Tally::default(),
+        acknowledged: Mutex::default(),
+        undone: Mutex::default(),
+        token: AtomicU64::new(0),
+    });
+    let until = Instant::now() + time;
+    // A session that is killed would take the traces of a broken rule with it.
+    let killing = if mutant == Mutant::None { until } else { Instant::now() };
+    let killer = tokio::spawn(kill(Arc::clone(&world), killing));
+    let tasks: Vec<_> = (0..TASKS).map(|n| tokio::spawn(Arc::clone(&world).work(n, until))).collect();
+    if mutant == Mutant::None {
+        tokio::time::sleep(time / 2).await;
+        server.restart();
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    killer.await.unwrap();
+    let pool = &world.kitchen.postgres.pool;
+    let mut outcome = Outcome::default();
+    if mutant == Mutant::None {
+        eventually("every place free again", || async { pool.free_places().0 == CONNECTIONS }).await;
+        // And each place serves.
+        let held = futures_util::future::join_all((0..CONNECTIONS).map(|n| {
+            let db = world.kitchen.handle(&name_of(n));
+            async move { db.begin().await }
+        }))
+        .await;
+        outcome.lost_places = held.iter().filter(|held| held.is_err()).count();
+        drop(held);
+    }
+    outcome = Outcome { lost_places: outcome.lost_places, ..world.take_stock().await };
+    (outcome, world)
+}
+
+fn seconds(default: u64) -> Duration {
+    let asked = std::env::var("XCORE_CHAOS_SECONDS").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(asked.unwrap_or(default))
+}
+
+/// Its server is restarted, so it has one of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_leaks_and_nothing_is_lost_in_chaos() {
+    let server = Box::leak(Box::new(Server::start()));
+    let (outcome, world) = chaos(server, Mutant::None, seconds(8)).await;
+    let tally = &world.tally;
+    assert_eq!(outcome, Outcome::default(), "{tally:?}");
+    let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+    assert!(count(&tally.ended) > 500 && count(&tally.cancelled) > 50, "too little was tried: {tally:?}");
+    assert!(count(&tally.failed) < count(&tally.ended), "most must work: {tally:?}");
+    eprintln!("chaos: {tally:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_rule_broken_on_purpose_is_caught_by_the_same_chaos() {
+    for (mutant, caught) in [
+        (
+            Mutant::BelievesBeforeTheReply,
+            (|o| o.ghosts_served > 0 || o.foreign_reads > 0) as fn(&Outcome) -> bool,
+        ),
+        (Mutant::ReusesAnything, |o| o.lost_commits > 0 || o.kept_undone > 0),
+        (Mutant::TrustsAllSql, |o| o.foreign_reads > 0 && o.leaked_state > 0),
+        (Mutant::AsksForNoSchema, |o| o.ghosts_served > 0),
+    ] {
+        let (outcome, world) = chaos(Server::get(), mutant, Duration::from_secs(5)).await;
+        let tally = &world.tally;
+        assert!(caught(&outcome), "{mutant:?} went unnoticed: {outcome:?} {tally:?}");
+        eprintln!("{mutant:?}: {outcome:?}");
+    }
+}
