@@ -23,6 +23,9 @@ pub(super) struct Connection {
     checked: Instant,
     pub(super) retires: Instant,
     pub(super) used: Instant,
+    /// Whether it is as it was opened or reset.
+    #[cfg(test)]
+    fresh: bool,
 }
 
 /// What every session begins with.
@@ -51,7 +54,15 @@ impl Connection {
     pub(super) async fn open(options: &PgConnectOptions, retires: Instant) -> Result<Self, sqlx::Error> {
         let raw = options.connect().await?;
         let now = Instant::now();
-        Ok(Self { raw, stands: None, checked: now, retires, used: now })
+        Ok(Self {
+            raw,
+            stands: None,
+            checked: now,
+            retires,
+            used: now,
+            #[cfg(test)]
+            fresh: true,
+        })
     }
 
     /// Refuses a pooler that shares sessions: behind it a session would not stay on its tenant (I1).
@@ -111,7 +122,13 @@ impl Connection {
         mutant: super::mutants::Mutant,
     ) -> Result<(), DatabaseError> {
         use super::mutants::Mutant;
+        let was_fresh = std::mem::replace(&mut self.fresh, false);
         match mutant {
+            _ if was_fresh && mutant.forgets() => {
+                self.stands = Some(target);
+                self.checked = Instant::now();
+                Ok(())
+            }
             Mutant::BelievesBeforeTheReply => {
                 let switched = self.switch(target).await;
                 self.stands = Some(target);
@@ -145,6 +162,10 @@ impl Connection {
         self.stands = None;
         // The driver would go on using statements that the server has forgotten.
         self.raw.clear_cached_statements().await?;
+        #[cfg(test)]
+        {
+            self.fresh = true;
+        }
         self.control("DISCARD ALL").await
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use sqlx::postgres::PgConnectOptions;
+
 /// A rule that is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -13,8 +15,26 @@ pub(super) enum Mutant {
     ReusesAnything,
     /// I3
     TrustsAllSql,
+    /// No rule by itself: the first switch of a fresh or reset session is forgotten, which I4 makes harmless.
+    ForgetsAFreshSession,
+    /// I4, and a switch is forgotten, or it would not show.
+    FreshSessionsReadPublic,
     /// I5
     AsksForNoSchema,
+}
+
+impl Mutant {
+    pub(super) fn forgets(self) -> bool {
+        matches!(self, Self::ForgetsAFreshSession | Self::FreshSessionsReadPublic)
+    }
+
+    /// What sessions are opened with.
+    pub(super) fn options(self, options: &PgConnectOptions) -> PgConnectOptions {
+        match self {
+            Self::FreshSessionsReadPublic => options.clone().options([("search_path", "public")]),
+            _ => options.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -30,8 +50,16 @@ impl Chosen {
     }
 
     pub(super) fn current(&self) -> Mutant {
-        use Mutant::{AsksForNoSchema, BelievesBeforeTheReply, None, ReusesAnything, TrustsAllSql};
-        let all = [None, BelievesBeforeTheReply, ReusesAnything, TrustsAllSql, AsksForNoSchema];
+        use Mutant::*;
+        let all = [
+            None,
+            BelievesBeforeTheReply,
+            ReusesAnything,
+            TrustsAllSql,
+            ForgetsAFreshSession,
+            FreshSessionsReadPublic,
+            AsksForNoSchema,
+        ];
         all.into_iter().find(|mutant| self.is(*mutant)).unwrap_or(None)
     }
 }

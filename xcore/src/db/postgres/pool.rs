@@ -170,10 +170,14 @@ impl Pool {
     /// Opens a session; while the server refuses, again and again until the deadline.
     async fn connect(&self, deadline: Instant) -> Result<Connection, DatabaseError> {
         let mut pause = Duration::from_millis(10);
+        #[cfg(test)]
+        let options = &self.mutant.current().options(&self.options);
+        #[cfg(not(test))]
+        let options = &self.options;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let retires = Instant::now() + jittered(LIFETIME);
-            let error = match timeout(left, Connection::open(&self.options, retires)).await {
+            let error = match timeout(left, Connection::open(options, retires)).await {
                 Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(error)) => error,
                 Err(_late) => sqlx::Error::PoolTimedOut,

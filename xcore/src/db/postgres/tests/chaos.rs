@@ -345,6 +345,13 @@ async fn each_rule_broken_on_purpose_is_caught_by_the_same_chaos() {
         ),
         (Mutant::ReusesAnything, |o| o.lost_commits > 0 || o.kept_undone > 0),
         (Mutant::TrustsAllSql, |o| o.foreign_reads > 0 && o.leaked_state > 0),
+        // A forgotten switch does no harm where I4 holds, and much where it does not.
+        (Mutant::ForgetsAFreshSession, |o| {
+            // That it was forgotten shows in the path.
+            o.leaked_state > 0
+                && (o.foreign_reads, o.foreign_writes, o.ghosts_served, o.lost_commits) == (0, 0, 0, 0)
+        }),
+        (Mutant::FreshSessionsReadPublic, |o| o.foreign_reads > 0 && o.foreign_writes > 0),
         (Mutant::AsksForNoSchema, |o| o.ghosts_served > 0),
     ] {
         let (outcome, world) = chaos(Server::get(), mutant, Duration::from_secs(5)).await;
