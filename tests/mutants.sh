@@ -84,7 +84,7 @@ if [[ $what == all || $what == proofs ]]; then
     ignored=${ignored//\\/}
     tests=(cargo test -q -p xcore-tests --test ui wrong_code)
     export XCORE_UI_ONLY=/fail/
-    for file in listed services requires config; do
+    for file in listed services requires config built; do
         mutate "xcore/src/plugin/proof/$file.rs" 'assert!\(' 'ignored!(' "$ignored"$'\n'
     done
     export XCORE_UI_ONLY=fail/route

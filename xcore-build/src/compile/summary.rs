@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::schema::{ConfigKey, FORMAT, Literal, Place, PluginSchema, Schema, Services};
+use crate::config::DatabaseUrl;
+use crate::schema::{ConfigKey, FORMAT, Kind, Literal, Place, PluginSchema, Schema, Services};
 use crate::yaml::{Entry, Map, Node, Value};
 
 /// Summarises a tree that has no problems.
@@ -18,12 +19,22 @@ pub(super) fn summarise(tree: &Node, package: &str, file: &str) -> Schema {
             database: service("database"),
             cache: service("cache"),
             scheduler: service("scheduler"),
+            postgres: postgres(tree),
         },
         plugins: entries(tree.find("plugins"))
             .iter()
             .map(|entry| (entry.key.clone(), plugin(entry)))
             .collect(),
     }
+}
+
+/// Where a server is named; of its address nothing but that is kept.
+fn postgres(tree: &Node) -> Option<Place> {
+    let node = tree.find("services.database.url")?;
+    // A variable may name something else at the start, whatever its default is.
+    let is_known = node.kind() == Kind::Text;
+    let is_server = matches!(&node.value, Value::Text(url) if DatabaseUrl::server_part(url).is_some());
+    (is_known && is_server).then(|| node.origin.place())
 }
 
 fn entries(node: Option<&Node>) -> &[Entry] {

@@ -62,6 +62,25 @@ fn no_text_and_no_secret_gets_into_the_schema() {
 }
 
 #[test]
+fn of_an_address_the_schema_keeps_that_it_is_a_server() {
+    let schema_of = |url: &str| {
+        let text = format!("app: {{ name: shop }}\nservices:\n  database: {{ url: \"{url}\" }}\n");
+        let folder = folder(&[("xcore.yaml", &text)]);
+        let written = compile(&folder).write().unwrap();
+        let text = std::fs::read_to_string(&written.rust).unwrap();
+        let json = std::fs::read_to_string(&written.json).unwrap();
+        assert!(!text.contains("s3cret") && !json.contains("s3cret") && !json.contains("db.local"));
+        assert_eq!(text.contains("const POSTGRES"), written.schema.services.postgres.is_some());
+        (written.schema.services.postgres.map(|place| (place.line, place.column)), text)
+    };
+    let (place, text) = schema_of("postgres://shop:s3cret@db.local/shop");
+    assert_eq!(place, Some((3, 20)));
+    assert!(text.contains("Option::Some((3, 20));"), "{text}");
+    assert_eq!(schema_of("sqlite://data").0, None);
+    assert_eq!(schema_of("${URL:-postgres://db.local/shop}").0, None, "it is known at the start");
+}
+
+#[test]
 fn the_rust_text_is_as_agreed() {
     let folder = folder(&[(
         "xcore.yaml",

@@ -13,13 +13,20 @@ use crate::plugin::Surroundings;
 const PROOFS: [&str; 5] =
     ["is_listed", "services_are_provided", "requirements_hold", "config_fits", "routes_are_distinct"];
 
+/// The proofs about the app as a whole. Their errors stand at `app!`.
+const WHOLE: [&str; 2] = ["all_mounted", "database_is_built"];
+
 /// The app and its proofs.
 pub(crate) fn expand(app: &App, around: &Surroundings) -> TokenStream {
     let App { krate, plugins } = app;
     let p = krate.private();
     let (schema, schema_type) = schema(&p, around);
     let proofs = plugins.iter().enumerate().map(|(at, path)| proofs(path, at, &p));
-    let all_mounted = quote_spanned!(Span::call_site()=> #p::proof::all_mounted(&APP));
+    let whole = WHOLE.iter().map(|proof| {
+        let proof = names::generated(proof);
+        let call = quote_spanned!(Span::call_site()=> #p::proof::#proof(&APP));
+        quote!(const _: () = #call;)
+    });
     quote! {
         #[doc = "This app: the plugins that `app!` names, configured by `xcore.yaml`."]
         #[allow(unreachable_pub)]
@@ -68,7 +75,7 @@ pub(crate) fn expand(app: &App, around: &Surroundings) -> TokenStream {
             );
 
             #(#proofs)*
-            const _: () = #all_mounted;
+            #(#whole)*
 
             #[automatically_derived]
             impl #p::AppDef for App {

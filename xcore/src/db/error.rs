@@ -29,7 +29,10 @@ pub enum DatabaseError {
     },
     /// The program was built without this kind of database.
     #[error(
-        "this program was built without PostgreSQL; add the feature `postgres` to its dependency on xcore, or use sqlite://FOLDER"
+        "services.database.url names a PostgreSQL server, which this program is built without; add the feature in Cargo.toml, \
+         xcore = {{ version = \"{}.{}\", features = [\"postgres\"] }}, or use sqlite://FOLDER",
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        env!("CARGO_PKG_VERSION_MINOR")
     )]
     NotBuilt,
     /// Between this program and the server is a pooler that spreads a session's statements over several backends, so that

@@ -71,6 +71,9 @@ pub trait SchemaDef {
     const PERMISSIVE: bool;
     /// The plugins that it lists, by name.
     const PLUGINS: &'static [PluginEntry];
+    /// Line and column of `services.database.url`, from 1, when it names a PostgreSQL server. `None` also for an address
+    /// that is known at the start only.
+    const POSTGRES: Option<(u32, u32)> = None;
 }
 
 /// One entry of `plugins` in `xcore.yaml`.

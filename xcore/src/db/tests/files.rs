@@ -102,6 +102,18 @@ async fn the_settings_of_a_connection_are_those_that_are_promised() {
 }
 
 #[tokio::test]
+async fn a_server_needs_the_driver_that_is_built_in() {
+    let said = DatabaseError::NotBuilt.to_string();
+    assert!(said.contains("services.database.url") && said.contains("features = [\"postgres\"]"), "{said}");
+    #[cfg(not(feature = "postgres"))]
+    {
+        let server = DatabaseSettings::new("postgres://u:secret@h/d", std::path::Path::new("/")).unwrap();
+        let refused = Database::open(server).await.unwrap_err();
+        assert!(matches!(refused, DatabaseError::NotBuilt), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn only_the_owner_can_read_the_files() {
     use std::os::unix::fs::PermissionsExt;
     let kitchen = Kitchen::new().await;

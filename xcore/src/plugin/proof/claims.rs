@@ -92,6 +92,7 @@ pub struct App {
     pub(super) is_permissive: bool,
     pub(super) entries: &'static [PluginEntry],
     pub(super) offers: [bool; 3],
+    pub(super) postgres: Option<(u32, u32)>,
     pub(super) claims: &'static [Claims],
 }
 
@@ -99,7 +100,14 @@ impl App {
     /// An app whose plugins claim `claims`; `offers` says whether database, cache and scheduler are configured.
     #[must_use]
     pub const fn new<S: SchemaDef>(offers: [bool; 3], claims: &'static [Claims]) -> Self {
-        Self { file: S::FILE, is_permissive: S::PERMISSIVE, entries: S::PLUGINS, offers, claims }
+        Self {
+            file: S::FILE,
+            is_permissive: S::PERMISSIVE,
+            entries: S::PLUGINS,
+            offers,
+            postgres: S::POSTGRES,
+            claims,
+        }
     }
 
     /// The entry of a plugin in `xcore.yaml`.

@@ -1,0 +1,5 @@
+//@ yaml: server
+
+xcore::app! {}
+
+fn main() {}
