@@ -17,6 +17,7 @@ pub(crate) fn check_contradictions(tree: &Node, problems: &mut Problems) {
     tree.open_directory_of_one_database(problems);
     tree.connections_of_one_file(problems);
     tree.keys_of_another_database(problems);
+    tree.more_ready_than_allowed(problems);
     tree.cache_sizes(problems);
 }
 
@@ -27,7 +28,7 @@ const FILE_CONNECTIONS: u32 = 64;
 const FILE_KEYS: &[&str] = &["max_open"];
 
 /// Keys of `services.database` that mean something for a server only.
-const SERVER_KEYS: &[&str] = &[];
+const SERVER_KEYS: &[&str] = &["min_connections", "statement_timeout"];
 
 struct Tree<'a>(&'a Node);
 
@@ -144,6 +145,21 @@ impl Tree<'_> {
             let help = format!(
                 "use {FILE_CONNECTIONS} or less; only `postgres://`, whose connections are for all tenants together, takes up to 1024"
             );
+            push(problems, self.problem(path, message), help);
+        }
+    }
+
+    /// More connections kept open than there may be.
+    fn more_ready_than_allowed(&self, problems: &mut Problems) {
+        let path = "services.database.min_connections";
+        let connections = self.value::<Whole<1, 1024>>("services.database.connections");
+        if let (Some(least), Some(most)) = (self.value::<Whole<1, 1024>>(path), connections)
+            && self.database().is_some_and(|url| url.is_postgres())
+            && least > most
+        {
+            let message =
+                format!("`{path}` ({least}) is larger than `services.database.connections` ({most})");
+            let help = "make `min_connections` at most as large as `connections`".to_owned();
             push(problems, self.problem(path, message), help);
         }
     }

@@ -30,8 +30,14 @@ settings! {
         /// Connections to each tenant's SQLite file, at most 64; or to the PostgreSQL server for all tenants together, at
         /// most 1024 and 16 by default.
         connections: u32 = default Whole<1, 1024>, "4";
+        /// How many connections to the PostgreSQL server are kept open when nobody needs them, none by default. Not for
+        /// SQLite files.
+        min_connections: Option<u32> = optional Whole<1, 1024>;
         /// How long a statement waits for another one's lock.
         busy_timeout: Duration = default Span, "5s";
+        /// How long a statement may take on the PostgreSQL server, as long as it needs by default. Not for SQLite files, and
+        /// not for migrations.
+        statement_timeout: Option<Duration> = optional Span;
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) fn database(config: &Config, mode: OpenMode) -> Result<Option<Databas
         settings.max_open = max_open as usize;
     }
     settings.connections = section.connections as usize;
+    settings.min_connections = section.min_connections.unwrap_or(0) as usize;
+    settings.statement_timeout = section.statement_timeout;
     settings.busy_timeout = section.busy_timeout;
     settings.drain_timeout = config.app.shutdown_grace;
     settings.isolate = config.tenancy.isolate_db;

@@ -121,6 +121,9 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
         options: TransactionOptions,
     ) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>>;
 
+    /// Pins a connection in which nothing was done before, and begins nothing: the session is at level 0.
+    fn pin<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>>;
+
     /// Makes the tenant's database; does nothing when it exists.
     fn provision<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>>;
 
@@ -171,12 +174,13 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
-/// A connection with an open transaction. Levels above 1 are savepoints.
+/// A pinned connection. Level 1 is a transaction, those above are savepoints; at level 0 each statement is by itself, and
+/// before each of them the session is made to stand on its tenant again if it may have been moved.
 ///
 /// Dropping a session rolls back what is open. After a future of it was dropped half-way, a session either knows that
 /// nothing was written or refuses to go on.
 pub(crate) trait Session: Send {
-    /// How many levels are open: 1 after `begin`, 0 once the transaction has ended.
+    /// How many levels are open: 1 after `begin`, 0 after `pin` and once the transaction has ended.
     fn level(&self) -> u32;
 
     fn execute(&mut self, sql: Sql) -> BoxFuture<'_, Result<ExecResult, DbErr>>;
@@ -187,8 +191,8 @@ pub(crate) trait Session: Send {
 
     fn stream(&mut self, sql: Sql) -> Result<Rows<'_>, DbErr>;
 
-    /// Opens one more level.
-    fn nest(&mut self) -> BoxFuture<'_, Result<(), DbErr>>;
+    /// Opens one more level. The options are for a transaction; a savepoint has those of its transaction.
+    fn nest(&mut self, options: TransactionOptions) -> BoxFuture<'_, Result<(), DbErr>>;
 
     /// Keeps what was done at this level and those above it, and closes them.
     fn commit(&mut self, level: u32) -> BoxFuture<'_, Result<(), DbErr>>;

@@ -169,6 +169,9 @@ pub enum DatabaseError {
         "a statement of this transaction was cancelled, so the transaction is rolled back; begin a new one"
     )]
     TransactionInterrupted,
+    /// A statement of the session was cancelled, so nobody knows what state it is in.
+    #[error("a statement of this session was cancelled, so the session is given up; ask for a new one")]
+    SessionInterrupted,
     /// Raw SQL opened a transaction and did not end it.
     #[error(
         "this SQL opened a transaction and did not end it, so it was rolled back; use begin() or end it in the same text"

@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 use super::backend::{Backend, Scope, Sql};
-use super::{RowStream, Transaction};
+use super::{DbSession, RowStream, Transaction};
 use crate::tenancy::Tenant;
 
 /// One tenant's database, as a context holds it in `ctx.db`.
@@ -85,6 +85,37 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 macro_rules! sea_orm_traits {
     ($handle:ident) => {
+        impl $handle {
+            /// Pins one connection, for several statements that must share it: a temporary table and what reads it, a setting
+            /// and what it is for, an advisory lock. A transaction needs none, it has a connection of its own anyway.
+            ///
+            /// Nothing was done in the session before, and nothing that is done in it is left to the next who gets the
+            /// connection. The isolation is that of this handle: before each statement the session is made to stand on its
+            /// tenant again if it may have been moved.
+            ///
+            /// It holds one of the connections until it is dropped; on SQLite the right to write is taken for each statement
+            /// by itself.
+            ///
+            /// # Errors
+            /// As of any statement: the tenant is gone, or no connection became free in time.
+            ///
+            /// # Cancellation
+            /// A dropped future takes nothing.
+            ///
+            /// ```no_run
+            /// # use sea_orm::{ConnectionTrait, DbErr};
+            /// # async fn report(db: &xcore::db::TenantDb) -> Result<(), DbErr> {
+            /// let session = db.session().await?;
+            /// session.execute_unprepared("CREATE TEMPORARY TABLE top (id INTEGER)").await?;
+            /// session.execute_unprepared("INSERT INTO top SELECT id FROM orders ORDER BY total DESC LIMIT 10").await?;
+            /// # Ok(()) }
+            /// ```
+            pub async fn session(&self) -> Result<DbSession, DbErr> {
+                let session = self.backend.pin(&self.scope).await?;
+                Ok(DbSession::new(session, self.backend.dialect(), self.scope.clone()))
+            }
+        }
+
         impl ConnectionTrait for $handle {
             fn get_database_backend(&self) -> DbBackend {
                 self.backend.dialect()

@@ -40,9 +40,9 @@
 //! | | |
 //! |---|---|
 //! | names | a statement of a tenant runs with `search_path = "<tenant>", public`. A session that belongs to nobody has a path that names nothing |
-//! | connections | `connections` of them for all tenants together. A session remembers its tenant and is switched, in one round trip that also asks whether the schema exists, only for another one; tenants keep to the same sessions |
+//! | connections | `connections` of them for all tenants together, of which `min_connections` are kept open. A session remembers its tenant and is switched, in one round trip that also asks whether the schema exists, only for another one; tenants keep to the same sessions |
 //! | plans | belong to one tenant: two tenants may differ in version. A plan that outlives its table is made anew, except inside a transaction, whose statement then fails |
-//! | locks | a statement waits `busy_timeout` for a lock (`lock_timeout`) |
+//! | locks | a statement waits `busy_timeout` for a lock (`lock_timeout`), and takes at most `statement_timeout` where that is set; migrations take the time they take |
 //! | raw SQL | whatever may change a session (anything but one plain `SELECT`, `INSERT`, `UPDATE` or `DELETE` that calls well-known functions) costs a full reset of it afterwards |
 //! | a schema dropped or renamed by somebody else | is an error within a second; until then a statement may find a shared table of the same name |
 //! | processes | any number of them may serve one database. Creating and deleting a tenant takes the tenant's claim, an advisory lock on a session of its own, so that one process at a time does it; making, migrating and dropping a schema takes a second one. Neither hinders a process that serves. A claim whose session was lost is an error before anything is dropped, and never taken again silently |
@@ -62,6 +62,7 @@ mod migrations;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rows;
+mod session;
 mod settings;
 mod sqlite;
 mod transaction;
@@ -72,6 +73,7 @@ pub use error::DatabaseError;
 pub use handle::{SharedDb, TenantDb};
 pub use migrations::{MigrationReport, Migrations, PluginMigrations};
 pub use rows::RowStream;
+pub use session::DbSession;
 pub use settings::{DatabaseSettings, OpenMode, ServerUrl};
 pub use transaction::Transaction;
 

@@ -18,6 +18,10 @@ pub struct DatabaseSettings {
     pub max_open: usize,
     /// Connections per tenant database, default 4; or to the server for all tenants together, default 16. At least 1.
     pub connections: usize,
+    /// How many connections to the server are kept open when nobody needs them; default 0. Not for the embedded database.
+    pub min_connections: usize,
+    /// How long a statement may take on the server; `None`, the default, is no limit. Not for the embedded database.
+    pub statement_timeout: Option<Duration>,
     /// How long a writer waits for another one, or a statement on a server for a lock; default 5 s.
     pub busy_timeout: Duration,
     /// How long a caller waits for a connection, or for a tenant database to become free; default 5 s.
@@ -85,6 +89,8 @@ impl DatabaseSettings {
             server,
             max_open: 256,
             connections: 4,
+            min_connections: 0,
+            statement_timeout: None,
             busy_timeout: Duration::from_secs(5),
             acquire_timeout: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(10),

@@ -39,6 +39,8 @@ struct Shared {
     session: Mutex<Option<Box<dyn Session>>>,
     /// The lowest level that was dropped without an end and is still to be rolled back.
     abandoned: AtomicU32,
+    /// The level that the connection goes back with: 1 of a transaction, 0 of a pinned session.
+    base: u32,
 }
 
 const NONE: u32 = u32::MAX;
@@ -46,7 +48,8 @@ const NONE: u32 = u32::MAX;
 impl Transaction {
     pub(super) fn new(session: Box<dyn Session>, dialect: DbBackend) -> Self {
         let level = session.level();
-        let shared = Shared { session: Mutex::new(Some(session)), abandoned: AtomicU32::new(NONE) };
+        let shared =
+            Shared { session: Mutex::new(Some(session)), abandoned: AtomicU32::new(NONE), base: level };
         Self { shared: Arc::new(shared), level, finished: false, dialect }
     }
 
@@ -77,7 +80,7 @@ impl Transaction {
             session.rollback(level).await?;
         }
         self.finished = true;
-        if level == 1 {
+        if level == self.shared.base {
             // The connection goes back now, not when the last savepoint's handle is dropped.
             *pinned.guard = None;
         }
@@ -140,7 +143,7 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         if !self.finished {
             self.shared.abandoned.fetch_min(self.level, Ordering::AcqRel);
-            if self.level == 1
+            if self.level == self.shared.base
                 && let Ok(mut session) = self.shared.session.try_lock()
             {
                 // Rolls back at once, also when a savepoint's handle outlives this one.
@@ -182,6 +185,21 @@ impl Transaction {
                 Err(error) => table.put(Err(error)).await,
             }
         }))
+    }
+}
+
+impl Transaction {
+    /// One level more. Of the options a savepoint takes none.
+    pub(super) async fn nest(&self, options: TransactionOptions) -> Result<Self, DbErr> {
+        let mut pinned = Pinned::of(&self.shared, self.level).await?;
+        let session = pinned.session()?;
+        session.nest(options).await?;
+        Ok(Self {
+            shared: Arc::clone(&self.shared),
+            level: session.level(),
+            finished: false,
+            dialect: self.dialect,
+        })
     }
 }
 
@@ -284,15 +302,7 @@ impl TransactionTrait for Transaction {
     type Transaction = Self;
 
     async fn begin(&self) -> Result<Self, DbErr> {
-        let mut pinned = Pinned::of(&self.shared, self.level).await?;
-        let session = pinned.session()?;
-        session.nest().await?;
-        Ok(Self {
-            shared: Arc::clone(&self.shared),
-            level: session.level(),
-            finished: false,
-            dialect: self.dialect,
-        })
+        self.nest(TransactionOptions::default()).await
     }
 
     /// A savepoint has the isolation and access of its transaction; the arguments are not used.

@@ -50,6 +50,16 @@ pub(super) fn with_client_check(options: PgConnectOptions, version: Option<u32>)
     }
 }
 
+/// For those who serve: what changes a schema takes the time it takes. A setting of the start of a session is what `DISCARD
+/// ALL` goes back to.
+pub(super) fn with_statement_timeout(options: PgConnectOptions, limit: Option<Duration>) -> PgConnectOptions {
+    match limit {
+        // 0 would be no limit.
+        Some(limit) => options.options([("statement_timeout", limit.as_millis().max(1).to_string())]),
+        None => options,
+    }
+}
+
 impl Connection {
     pub(super) async fn open(options: &PgConnectOptions, retires: Instant) -> Result<Self, sqlx::Error> {
         let raw = options.connect().await?;

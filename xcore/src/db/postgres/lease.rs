@@ -29,6 +29,8 @@ pub(super) struct Lease {
     pub(super) in_transaction: bool,
     /// The session may have been changed by SQL (I3).
     tainted: bool,
+    /// Nothing was done in the session before this loan.
+    fresh: bool,
     /// The search path may be another one within the open transaction.
     displaced: bool,
     broken: bool,
@@ -50,6 +52,7 @@ impl Lease {
             running: None,
             in_transaction: false,
             tainted: false,
+            fresh: false,
             displaced: false,
             broken: false,
         }
@@ -110,16 +113,60 @@ impl Lease {
         if self.displaced {
             self.put_in_place().await?;
         }
-        if verdict.fresh && !self.in_transaction {
-            self.running = Some(Running::Writes);
-            self.connection()?.reset().await.map_err(run::exec_error)?;
-            self.running = None;
-            self.stand().await?;
+        if verdict.fresh && !self.in_transaction && !self.fresh {
+            self.reset().await?;
         }
         self.running = Some(if verdict.writes { Running::Writes } else { Running::Reads });
         self.tainted |= verdict.session;
         self.displaced = self.in_transaction && verdict.session;
+        #[cfg(test)]
+        let verdict = Verdict { session: verdict.session && !self.trusts_all_sql(), ..verdict };
+        if verdict.session {
+            // I1: it may be moved by this.
+            self.connection()?.doubt();
+        }
         Ok(&mut self.connection()?.raw)
+    }
+
+    #[cfg(test)]
+    fn trusts_all_sql(&self) -> bool {
+        let trusts = |held: &Held| held.pool.mutant.is(super::mutants::Mutant::TrustsAllSql);
+        self.held.as_ref().is_some_and(trusts)
+    }
+
+    /// Makes the session one in which nothing was done.
+    pub(super) async fn reset(&mut self) -> Result<(), DbErr> {
+        self.running = Some(Running::Writes);
+        self.connection()?.reset().await.map_err(run::exec_error)?;
+        self.running = None;
+        self.stand().await?;
+        Ok(())
+    }
+
+    /// Keeps a session for several users of it, and makes it one in which nothing was done before.
+    pub(super) async fn pin(&mut self) -> Result<(), DbErr> {
+        self.reset().await?;
+        self.fresh = true;
+        Ok(())
+    }
+
+    /// Before a statement that is by itself in a pinned session: the one before may have moved it (I1), and the schema may
+    /// be gone since (I5).
+    pub(super) async fn stand_again(&mut self) -> Result<(), DbErr> {
+        self.settle().await?;
+        self.stand().await?;
+        Ok(())
+    }
+
+    /// The transaction has ended; what it has set outlives it.
+    pub(super) fn end_transaction(&mut self) {
+        self.in_transaction = false;
+        self.displaced = false;
+        if self.tainted
+            && let Some(connection) = &mut self.connection
+        {
+            connection.doubt();
+        }
     }
 
     /// Runs a statement of the framework's own.

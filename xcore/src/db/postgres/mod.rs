@@ -8,6 +8,7 @@
 //! | I4 a fresh or reset session's search path names nothing | `connection.rs` |
 //! | I5 a missing schema is an error | `target.rs`, `pool.rs`, `migrate.rs` |
 
+mod alone;
 mod claim;
 mod connection;
 mod lease;

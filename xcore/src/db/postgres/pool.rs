@@ -24,6 +24,8 @@ use crate::tenancy::TenantId;
 
 pub(super) struct Limits {
     pub(super) connections: usize,
+    /// How many sessions are kept open when nobody needs them.
+    pub(super) min_connections: usize,
     pub(super) acquire_timeout: Duration,
     pub(super) drain_timeout: Duration,
 }
@@ -251,7 +253,7 @@ impl Pool {
         }
     }
 
-    fn take_idle(&self, unwanted: impl Fn(&Connection) -> bool) -> Vec<Connection> {
+    fn take_idle(&self, mut unwanted: impl FnMut(&Connection) -> bool) -> Vec<Connection> {
         let mut taken = Vec::new();
         for place in &mut self.state().places {
             if matches!(place, Place::Idle(connection) if unwanted(connection))
@@ -261,6 +263,47 @@ impl Pool {
             }
         }
         taken
+    }
+
+    /// Closes sessions that nobody needs, and opens those that are to be ready.
+    pub(super) async fn tend(self: &Arc<Self>) {
+        let (now, broken) = (Instant::now(), self.state().broken);
+        let mut spare = self.open_sessions().saturating_sub(self.limits.min_connections);
+        let tired = self.take_idle(|connection| {
+            let is_old = connection.retires <= now || broken.is_some_and(|at| connection.used <= at);
+            let is_spare = !is_old && connection.used.elapsed() > IDLE_FOR && spare > 0;
+            spare -= usize::from(is_spare);
+            is_old || is_spare
+        });
+        for connection in tired {
+            connection.close().await;
+        }
+        while self.open_sessions() < self.limits.min_connections {
+            let Some(held) = self.take_empty() else { return };
+            match self.connect(Instant::now() + Duration::from_secs(1)).await {
+                Ok(connection) => held.put_back(connection),
+                // Whoever needs one says so; the next round tries again.
+                Err(error) => return tracing::debug!(%error, "no connection can be made ready"),
+            }
+        }
+    }
+
+    fn open_sessions(&self) -> usize {
+        self.state().places.iter().filter(|place| !matches!(place, Place::Empty)).count()
+    }
+
+    /// A place without a session, unless somebody waits for it.
+    fn take_empty(self: &Arc<Self>) -> Option<Held> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        let mut state = self.state();
+        let at = state.places.iter().position(|place| matches!(place, Place::Empty))?;
+        if state.closed {
+            return None;
+        }
+        state.places[at] = Place::Lent;
+        drop(state);
+        // No tenant's: nobody waits for its end.
+        Some(Held { pool: Arc::clone(self), at, target: Target::Directory, permit: Some(permit) })
     }
 
     /// How many places are not lent, and how many sessions are idle in them.
@@ -286,7 +329,7 @@ fn jittered(time: Duration) -> Duration {
     time.mul_f64(0.9 + 0.001 * f64::from(u8::try_from(random).unwrap_or(u8::MAX)))
 }
 
-/// Closes sessions that nobody needs.
+/// Keeps as many sessions as are wanted.
 async fn look_after(pool: Weak<Pool>) {
     let mut every = tokio::time::interval(Duration::from_secs(10));
     loop {
@@ -295,13 +338,7 @@ async fn look_after(pool: Weak<Pool>) {
         if pool.is_closed() {
             return;
         }
-        let now = Instant::now();
-        let tired =
-            pool.take_idle(|connection| connection.used.elapsed() > IDLE_FOR || connection.retires <= now);
-        drop(pool);
-        for connection in tired {
-            connection.close().await;
-        }
+        pool.tend().await;
     }
 }
 

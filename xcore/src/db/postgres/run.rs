@@ -116,11 +116,11 @@ pub(super) fn is_broken_by(error: &DbErr) -> bool {
 }
 
 /// Whether a state of the server is likely to pass: connection lost, out of resources, shutting down or starting, a lock
-/// that was not free in time, a deadlock or a failed serialisation
+/// that was not free in time, a statement that was cancelled or took too long, a deadlock or a failed serialisation
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
 pub(in crate::db) fn is_passing(code: &str) -> bool {
     code.starts_with("08")
         || code.starts_with("53")
         || code.starts_with("57P")
-        || matches!(code, "55P03" | "40001" | "40P01")
+        || matches!(code, "55P03" | "57014" | "40001" | "40P01")
 }

@@ -11,14 +11,15 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::alone::{alone, stream_alone, verdict_of_query};
 use super::claim::{self, Claim};
-use super::connection::{Connection, prepare_options, with_client_check};
+use super::connection::{Connection, prepare_options, with_client_check, with_statement_timeout};
 use super::lease::Lease;
 use super::pool::{Limits, Pool};
 use super::session::PostgresSession;
 use super::target::Target;
 use super::text::{Verdict, judge};
-use super::{migrate, run, schema};
+use super::{migrate, schema};
 use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
@@ -29,7 +30,7 @@ use crate::tenancy::TenantId;
 #[derive(Debug)]
 pub(crate) struct Postgres {
     pub(super) pool: Arc<Pool>,
-    /// What a migration's own session is opened with.
+    /// What the sessions beside the pool are opened with.
     options: PgConnectOptions,
     isolate: bool,
     /// How many claims this process may hold at once.
@@ -53,11 +54,12 @@ impl Postgres {
         first.close().await;
         let limits = Limits {
             connections: settings.connections.clamp(1, 10_000),
+            min_connections: settings.min_connections.min(settings.connections),
             acquire_timeout: settings.acquire_timeout,
             drain_timeout: settings.drain_timeout,
         };
         Ok(Self {
-            pool: Pool::new(options.clone(), limits),
+            pool: Pool::new(with_statement_timeout(options.clone(), settings.statement_timeout), limits),
             options,
             isolate: settings.isolate,
             claims: Arc::new(Semaphore::new(claim::AT_ONCE)),
@@ -115,41 +117,6 @@ fn check_life(scope: &Scope) -> Result<(), DatabaseError> {
     }
 }
 
-/// A text that controls a transaction must be one that gives no rows, so that what it left open is found.
-fn verdict_of_query(sql: &Sql) -> Result<Verdict, DatabaseError> {
-    match judge(&sql.text) {
-        Verdict { transaction: true, .. } => {
-            Err(DatabaseError::Refused { reason: "a query cannot begin or end a transaction; use begin()" })
-        }
-        verdict => Ok(verdict),
-    }
-}
-
-/// Runs a statement outside of a transaction: `run::$run` on a session of its own.
-///
-/// A plan that has outlived its tables is forgotten and the statement run once more; nothing of it was done. A table that
-/// is not found may be missing with its schema, which is then the error (I5).
-macro_rules! alone {
-    ($service:expr, $scope:expr, $sql:expr, $verdict:expr, $run:ident) => {{
-        let mut lease = $service.lease($scope).await?;
-        let target = lease.target();
-        let mut result = run::$run(lease.start($verdict).await?, &$sql, target).await;
-        lease.finish(result.as_ref().err());
-        if result.as_ref().is_err_and(run::is_stale_plan) {
-            lease.forget_plans().await?;
-            result = run::$run(lease.start($verdict).await?, &$sql, target).await;
-            lease.finish(result.as_ref().err());
-        }
-        if let (Target::Tenant(tenant), Err(error)) = (target, &result)
-            && run::is_undefined_table(error)
-            && lease.is_missing().await
-        {
-            result = Err(DatabaseError::Missing { tenant }.into());
-        }
-        (lease, result)
-    }};
-}
-
 impl Backend for Postgres {
     fn dialect(&self) -> DbBackend {
         DbBackend::Postgres
@@ -158,11 +125,9 @@ impl Backend for Postgres {
     fn execute<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<ExecResult, DbErr>> {
         async move {
             let verdict = judge(&sql.text);
-            let (mut lease, mut result) = alone!(self, scope, sql, verdict, execute);
-            if (verdict.transaction || verdict.unclear) && lease.left_open().await && result.is_ok() {
-                result = Err(DatabaseError::TransactionLeftOpen.into());
-            }
-            result
+            let mut lease = self.lease(scope).await?;
+            let result = alone!(lease, sql, verdict, execute);
+            lease.without_transaction(verdict, result).await
         }
         .boxed()
     }
@@ -174,8 +139,8 @@ impl Backend for Postgres {
     ) -> BoxFuture<'a, Result<Option<QueryResult>, DbErr>> {
         async move {
             let verdict = verdict_of_query(&sql)?;
-            let (_lease, result) = alone!(self, scope, sql, verdict, query_one);
-            result
+            let mut lease = self.lease(scope).await?;
+            alone!(lease, sql, verdict, query_one)
         }
         .boxed()
     }
@@ -183,8 +148,8 @@ impl Backend for Postgres {
     fn query_all<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Vec<QueryResult>, DbErr>> {
         async move {
             let verdict = verdict_of_query(&sql)?;
-            let (_lease, result) = alone!(self, scope, sql, verdict, query_all);
-            result
+            let mut lease = self.lease(scope).await?;
+            alone!(lease, sql, verdict, query_all)
         }
         .boxed()
     }
@@ -194,35 +159,7 @@ impl Backend for Postgres {
             let verdict = verdict_of_query(&sql)?;
             let mut lease = self.lease(scope).await?;
             let rows = RowStream::produce(move |table| async move {
-                let target = lease.target();
-                let mut again = true;
-                loop {
-                    let connection = match lease.start(verdict).await {
-                        Ok(connection) => connection,
-                        Err(error) => return table.put(Err(error)).await,
-                    };
-                    let mut stale = false;
-                    let mut failed = None;
-                    let mut rows = run::stream(connection, &sql, target);
-                    while let Some(row) = rows.next().await {
-                        failed = row.as_ref().err().cloned();
-                        stale = again && failed.as_ref().is_some_and(run::is_stale_plan);
-                        if stale {
-                            break;
-                        }
-                        again = false;
-                        table.put(row).await;
-                    }
-                    drop(rows);
-                    lease.finish(failed.as_ref());
-                    if !stale {
-                        return;
-                    }
-                    again = false;
-                    if let Err(error) = lease.forget_plans().await {
-                        return table.put(Err(error)).await;
-                    }
-                }
+                stream_alone(&mut lease, sql, verdict, table).await
             });
             Ok(rows.boxed())
         }
@@ -237,6 +174,15 @@ impl Backend for Postgres {
         async move {
             let lease = self.lease(scope).await?;
             let session: Box<dyn Session> = Box::new(PostgresSession::begin(lease, &options).await?);
+            Ok(session)
+        }
+        .boxed()
+    }
+
+    fn pin<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>> {
+        async move {
+            let lease = self.lease(scope).await?;
+            let session: Box<dyn Session> = Box::new(PostgresSession::pin(lease).await?);
             Ok(session)
         }
         .boxed()

@@ -1,9 +1,10 @@
-//! A transaction on one session.
+//! A transaction on one session, and a session that is pinned for several.
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use sea_orm::{AccessMode, DbErr, ExecResult, IsolationLevel, QueryResult, TransactionOptions};
 
+use super::alone::{alone, stream_alone, verdict_of_query};
 use super::lease::Lease;
 use super::run;
 use super::text::{Verdict, judge};
@@ -11,7 +12,7 @@ use crate::db::DatabaseError;
 use crate::db::backend::{Rows, Session, Sql};
 use crate::db::rows::RowStream;
 
-/// An open transaction.
+/// An open transaction, or a pinned session at level 0.
 pub(super) struct PostgresSession {
     lease: Lease,
     level: u32,
@@ -43,6 +44,11 @@ impl PostgresSession {
         Ok(Self { lease, level: 1 })
     }
 
+    pub(super) async fn pin(mut lease: Lease) -> Result<Self, DbErr> {
+        lease.pin().await?;
+        Ok(Self { lease, level: 0 })
+    }
+
     fn admit(sql: &Sql) -> Result<Verdict, DbErr> {
         let verdict = judge(&sql.text);
         if verdict.transaction {
@@ -55,7 +61,7 @@ impl PostgresSession {
 
     async fn end(&mut self, text: &'static str) -> Result<(), DbErr> {
         self.lease.control(text).await?;
-        self.lease.in_transaction = false;
+        self.lease.end_transaction();
         self.level = 0;
         Ok(())
     }
@@ -68,6 +74,13 @@ impl Session for PostgresSession {
 
     fn execute(&mut self, sql: Sql) -> BoxFuture<'_, Result<ExecResult, DbErr>> {
         async move {
+            if self.level == 0 {
+                let verdict = judge(&sql.text);
+                self.lease.stand_again().await?;
+                let lease = &mut self.lease;
+                let result = alone!(lease, sql, verdict, execute);
+                return lease.without_transaction(verdict, result).await;
+            }
             let verdict = Self::admit(&sql)?;
             let target = self.lease.target();
             let result = run::execute(self.lease.start(verdict).await?, &sql, target).await;
@@ -79,6 +92,12 @@ impl Session for PostgresSession {
 
     fn query_one(&mut self, sql: Sql) -> BoxFuture<'_, Result<Option<QueryResult>, DbErr>> {
         async move {
+            if self.level == 0 {
+                let verdict = verdict_of_query(&sql)?;
+                self.lease.stand_again().await?;
+                let lease = &mut self.lease;
+                return alone!(lease, sql, verdict, query_one);
+            }
             let verdict = Self::admit(&sql)?;
             let target = self.lease.target();
             let result = run::query_one(self.lease.start(verdict).await?, &sql, target).await;
@@ -90,6 +109,12 @@ impl Session for PostgresSession {
 
     fn query_all(&mut self, sql: Sql) -> BoxFuture<'_, Result<Vec<QueryResult>, DbErr>> {
         async move {
+            if self.level == 0 {
+                let verdict = verdict_of_query(&sql)?;
+                self.lease.stand_again().await?;
+                let lease = &mut self.lease;
+                return alone!(lease, sql, verdict, query_all);
+            }
             let verdict = Self::admit(&sql)?;
             let target = self.lease.target();
             let result = run::query_all(self.lease.start(verdict).await?, &sql, target).await;
@@ -100,6 +125,17 @@ impl Session for PostgresSession {
     }
 
     fn stream(&mut self, sql: Sql) -> Result<Rows<'_>, DbErr> {
+        if self.level == 0 {
+            let verdict = verdict_of_query(&sql)?;
+            let lease = &mut self.lease;
+            return Ok(RowStream::produce(move |table| async move {
+                match lease.stand_again().await {
+                    Ok(()) => stream_alone(lease, sql, verdict, table).await,
+                    Err(error) => table.put(Err(error)).await,
+                }
+            })
+            .boxed());
+        }
         let verdict = Self::admit(&sql)?;
         let lease = &mut self.lease;
         // Begins at the first poll, so that a stream that is never polled leaves nothing under way.
@@ -121,8 +157,15 @@ impl Session for PostgresSession {
         .boxed())
     }
 
-    fn nest(&mut self) -> BoxFuture<'_, Result<(), DbErr>> {
+    fn nest(&mut self, options: TransactionOptions) -> BoxFuture<'_, Result<(), DbErr>> {
         async move {
+            if self.level == 0 {
+                self.lease.stand_again().await?;
+                self.lease.in_transaction = true;
+                self.lease.control(begin_text(&options)).await?;
+                self.level = 1;
+                return Ok(());
+            }
             let level = self.level + 1;
             self.lease.control(format!("SAVEPOINT xcore_{level}")).await?;
             self.level = level;

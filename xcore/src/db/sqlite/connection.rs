@@ -180,6 +180,17 @@ impl Connection {
         Ok(row.try_get::<i64, _>(0)? == self.schema_version)
     }
 
+    /// Learns anew which tables there are.
+    pub(super) async fn refresh(&mut self) -> Result<(), sqlx::Error> {
+        self.raw.clear_cached_statements().await?;
+        // A statement that touches the file makes SQLite compare the versions, and read the schema when they differ.
+        self.raw.fetch_optional("SELECT 1 FROM main.sqlite_schema LIMIT 1").await?;
+        let row = sqlx::query("PRAGMA main.schema_version").fetch_one(&mut self.raw).await?;
+        self.checked = Instant::now();
+        self.schema_version = row.try_get(0)?;
+        Ok(())
+    }
+
     /// Ends a statement that nobody waits for, and waits until the connection has nothing left to do.
     pub(super) async fn settle(&mut self) -> Result<(), sqlx::Error> {
         self.stop.store(true, Ordering::Relaxed);

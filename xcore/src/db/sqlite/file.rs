@@ -96,10 +96,7 @@ impl OpenFile {
     pub(super) async fn lend(user: FileUser, writes: bool) -> Result<Lease, DatabaseError> {
         let mut held = Held { user, connection: false, writer: false };
         if writes {
-            let file = held.user.file();
-            let wait = file.limits.busy_timeout;
-            take(&file.writer, wait, || DatabaseError::WriterBusy { waited: wait }).await?;
-            held.writer = true;
+            held.take_writer().await?;
         }
         let file = held.user.file();
         let (wait, connections) = (file.limits.acquire_timeout, file.limits.connections);
@@ -190,6 +187,25 @@ impl OpenFile {
                 return;
             };
             connection.close().await;
+        }
+    }
+}
+
+impl Held {
+    /// Waits for the right to write, in line.
+    pub(super) async fn take_writer(&mut self) -> Result<(), DatabaseError> {
+        if !self.writer {
+            let file = self.user.file();
+            let wait = file.limits.busy_timeout;
+            take(&file.writer, wait, || DatabaseError::WriterBusy { waited: wait }).await?;
+            self.writer = true;
+        }
+        Ok(())
+    }
+
+    pub(super) fn give_writer_back(&mut self) {
+        if std::mem::take(&mut self.writer) {
+            self.user.file().writer.add_permits(1);
         }
     }
 }

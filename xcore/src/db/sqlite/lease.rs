@@ -83,6 +83,32 @@ impl Lease {
         Ok(&mut connection.raw)
     }
 
+    /// Before a statement that is by itself in a pinned session: tables may have come since the one before, and the
+    /// statements that are kept, and what SQLite knows of the tables, may be older.
+    pub(super) async fn be_current(&mut self) -> Result<(), DatabaseError> {
+        if self.running.is_some() {
+            self.start(Verdict::default()).await?;
+            self.running = None;
+        }
+        let generation = self.held.user.file().generation();
+        let connection = self.connection.as_mut().ok_or(DatabaseError::Closed)?;
+        if connection.generation != generation || !connection.is_current().await? {
+            connection.refresh().await?;
+            connection.generation = generation;
+        }
+        Ok(())
+    }
+
+    /// Waits for the right to write.
+    pub(super) async fn take_writer(&mut self) -> Result<(), DatabaseError> {
+        self.held.take_writer().await
+    }
+
+    /// Lets others write between two statements of a pinned session.
+    pub(super) fn give_writer_back(&mut self) {
+        self.held.give_writer_back();
+    }
+
     /// The operation ran to its end, well or not.
     pub(super) fn finish(&mut self, error: Option<&sea_orm::DbErr>) {
         self.running = None;

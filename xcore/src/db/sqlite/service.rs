@@ -180,18 +180,36 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-fn verdict_of(sql: &Sql) -> Result<Verdict, DatabaseError> {
+pub(super) fn verdict_of(sql: &Sql) -> Result<Verdict, DatabaseError> {
     judge(&sql.text).map_err(|reason| DatabaseError::Refused { reason })
 }
 
 /// A text that controls a transaction must be one that gives no rows, so that what it left open is found.
-fn verdict_of_query(sql: &Sql) -> Result<Verdict, DatabaseError> {
+pub(super) fn verdict_of_query(sql: &Sql) -> Result<Verdict, DatabaseError> {
     match verdict_of(sql)? {
         Verdict { transaction: true, .. } => {
             Err(DatabaseError::Refused { reason: "a query cannot begin or end a transaction; use begin()" })
         }
         verdict => Ok(verdict),
     }
+}
+
+/// Runs a statement outside of a transaction.
+pub(super) async fn execute_alone(
+    lease: &mut Lease,
+    sql: Sql,
+    verdict: Verdict,
+) -> Result<ExecResult, DbErr> {
+    let mut result = run::execute(lease.start(verdict).await?, sql).await;
+    if verdict.transaction && result.is_ok() {
+        lease.finish(None);
+        // Succeeds when a transaction is open, and then nothing of it was kept.
+        if run::control(lease.start(verdict).await?, "ROLLBACK").await.is_ok() {
+            result = Err(DatabaseError::TransactionLeftOpen.into());
+        }
+    }
+    lease.finish(result.as_ref().err());
+    result
 }
 
 impl Backend for Sqlite {
@@ -203,16 +221,7 @@ impl Backend for Sqlite {
         async move {
             let verdict = verdict_of(&sql)?;
             let mut lease = self.lease(scope, verdict).await?;
-            let mut result = run::execute(lease.start(verdict).await?, sql).await;
-            if verdict.transaction && result.is_ok() {
-                lease.finish(None);
-                // Succeeds when a transaction is open, and then nothing of it was kept.
-                if run::control(lease.start(verdict).await?, "ROLLBACK").await.is_ok() {
-                    result = Err(DatabaseError::TransactionLeftOpen.into());
-                }
-            }
-            lease.finish(result.as_ref().err());
-            result
+            execute_alone(&mut lease, sql, verdict).await
         }
         .boxed()
     }
@@ -275,6 +284,15 @@ impl Backend for Sqlite {
             let begin = Begin::of(&options);
             let lease = OpenFile::lend(self.file(scope).await?, begin.writes()).await?;
             let session: Box<dyn Session> = Box::new(SqliteSession::begin(lease, begin).await?);
+            Ok(session)
+        }
+        .boxed()
+    }
+
+    fn pin<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>> {
+        async move {
+            let lease = OpenFile::lend(self.file(scope).await?, false).await?;
+            let session: Box<dyn Session> = Box::new(SqliteSession::pin(lease));
             Ok(session)
         }
         .boxed()

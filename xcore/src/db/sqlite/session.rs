@@ -1,4 +1,4 @@
-//! A transaction on one connection.
+//! A transaction on one connection, and a connection that is pinned for several.
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
@@ -6,12 +6,13 @@ use sea_orm::{AccessMode, DbErr, ExecResult, QueryResult, SqliteTransactionMode,
 
 use super::lease::Lease;
 use super::run;
+use super::service::{execute_alone, verdict_of, verdict_of_query};
 use super::text::{Verdict, judge};
 use crate::db::DatabaseError;
 use crate::db::backend::{Rows, Session, Sql};
 use crate::db::rows::RowStream;
 
-/// An open transaction.
+/// An open transaction, or a pinned connection at level 0.
 pub(super) struct SqliteSession {
     lease: Lease,
     level: u32,
@@ -46,19 +47,40 @@ impl Begin {
 const CONTROL: Verdict = Verdict { writes: true, schema: false, session: false, transaction: false };
 
 impl SqliteSession {
-    pub(super) async fn begin(mut lease: Lease, begin: Begin) -> Result<Self, DbErr> {
+    pub(super) fn pin(lease: Lease) -> Self {
+        Self { lease, level: 0 }
+    }
+
+    pub(super) async fn begin(lease: Lease, begin: Begin) -> Result<Self, DbErr> {
+        let mut session = Self::pin(lease);
+        session.open(begin).await?;
+        Ok(session)
+    }
+
+    async fn open(&mut self, begin: Begin) -> Result<(), DbErr> {
+        let lease = &mut self.lease;
         let text = match begin.mode {
             SqliteTransactionMode::Deferred => "BEGIN DEFERRED",
             SqliteTransactionMode::Immediate => "BEGIN IMMEDIATE",
             SqliteTransactionMode::Exclusive => "BEGIN EXCLUSIVE",
         };
-        control(&mut lease, text).await?;
+        control(lease, text).await?;
         lease.in_transaction = true;
         if begin.read_only {
             lease.query_only = true;
-            control(&mut lease, "PRAGMA query_only = ON").await?;
+            control(lease, "PRAGMA query_only = ON").await?;
         }
-        Ok(Self { lease, level: 1 })
+        self.level = 1;
+        Ok(())
+    }
+
+    /// Before a statement that is by itself.
+    async fn be_ready(&mut self, verdict: Verdict) -> Result<(), DbErr> {
+        self.lease.be_current().await?;
+        if verdict.writes {
+            self.lease.take_writer().await?;
+        }
+        Ok(())
     }
 
     fn admit(&self, sql: &Sql) -> Result<Verdict, DbErr> {
@@ -81,6 +103,7 @@ impl SqliteSession {
         }
         // Tells the file that tables have changed, when they have.
         self.lease.finish(None);
+        self.lease.give_writer_back();
         Ok(())
     }
 }
@@ -98,6 +121,13 @@ impl Session for SqliteSession {
 
     fn execute(&mut self, sql: Sql) -> BoxFuture<'_, Result<ExecResult, DbErr>> {
         async move {
+            if self.level == 0 {
+                let verdict = verdict_of(&sql)?;
+                self.be_ready(verdict).await?;
+                let result = execute_alone(&mut self.lease, sql, verdict).await;
+                self.lease.give_writer_back();
+                return result;
+            }
             let verdict = self.admit(&sql)?;
             let result = run::execute(self.lease.start(verdict).await?, sql).await;
             self.lease.finish(result.as_ref().err());
@@ -108,9 +138,16 @@ impl Session for SqliteSession {
 
     fn query_one(&mut self, sql: Sql) -> BoxFuture<'_, Result<Option<QueryResult>, DbErr>> {
         async move {
-            let verdict = self.admit(&sql)?;
+            let alone = self.level == 0;
+            let verdict = if alone { verdict_of_query(&sql)? } else { self.admit(&sql)? };
+            if alone {
+                self.be_ready(verdict).await?;
+            }
             let result = run::query_one(self.lease.start(verdict).await?, sql, !verdict.writes).await;
             self.lease.finish(result.as_ref().err());
+            if alone {
+                self.lease.give_writer_back();
+            }
             result
         }
         .boxed()
@@ -118,19 +155,30 @@ impl Session for SqliteSession {
 
     fn query_all(&mut self, sql: Sql) -> BoxFuture<'_, Result<Vec<QueryResult>, DbErr>> {
         async move {
-            let verdict = self.admit(&sql)?;
+            let alone = self.level == 0;
+            let verdict = if alone { verdict_of_query(&sql)? } else { self.admit(&sql)? };
+            if alone {
+                self.be_ready(verdict).await?;
+            }
             let result = run::query_all(self.lease.start(verdict).await?, sql).await;
             self.lease.finish(result.as_ref().err());
+            if alone {
+                self.lease.give_writer_back();
+            }
             result
         }
         .boxed()
     }
 
     fn stream(&mut self, sql: Sql) -> Result<Rows<'_>, DbErr> {
-        let verdict = self.admit(&sql)?;
-        let lease = &mut self.lease;
+        let alone = self.level == 0;
+        let verdict = if alone { verdict_of_query(&sql)? } else { self.admit(&sql)? };
         // Begins at the first poll, so that a stream that is never polled leaves nothing under way.
         Ok(RowStream::produce(move |table| async move {
+            if alone && let Err(error) = self.be_ready(verdict).await {
+                return table.put(Err(error)).await;
+            }
+            let lease = &mut self.lease;
             let connection = match lease.start(verdict).await {
                 Ok(connection) => connection,
                 Err(error) => return table.put(Err(error.into())).await,
@@ -143,12 +191,23 @@ impl Session for SqliteSession {
             }
             drop(rows);
             lease.finish(failed.as_ref());
+            if alone {
+                lease.give_writer_back();
+            }
         })
         .boxed())
     }
 
-    fn nest(&mut self) -> BoxFuture<'_, Result<(), DbErr>> {
+    fn nest(&mut self, options: TransactionOptions) -> BoxFuture<'_, Result<(), DbErr>> {
         async move {
+            if self.level == 0 {
+                let begin = Begin::of(&options);
+                self.lease.be_current().await?;
+                if begin.writes() {
+                    self.lease.take_writer().await?;
+                }
+                return self.open(begin).await;
+            }
             let level = self.level + 1;
             control(&mut self.lease, format!("SAVEPOINT xcore_{level}")).await?;
             self.level = level;

@@ -6,6 +6,7 @@ mod isolation;
 mod migrations;
 mod open_files;
 mod raw_sql;
+mod sessions;
 mod transactions;
 
 use std::sync::Arc;

@@ -161,6 +161,22 @@ impl World {
                 db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, insert, values)).await?;
                 self.acknowledge([token], tenant);
             }
+            24 => {
+                // A pinned session that was moved, by itself and in a transaction.
+                let session = db.session().await?;
+                let token = self.token(tenant);
+                let moves = [13, 14, 15, 22, 23];
+                for kind in moves {
+                    let _ = self.disturb(&session, kind, tenant).await;
+                    self.look(&cake::Entity::find().all(&session).await?, tenant);
+                }
+                let transaction = session.begin().await?;
+                self.disturb(&transaction, moves[token.len() % 2], tenant).await?;
+                new(&token).insert(&transaction).await?;
+                transaction.commit().await?;
+                self.acknowledge([token], tenant);
+                self.look(&cake::Entity::find().all(&session).await?, tenant);
+            }
             _ => self.disturb(&db, kind, tenant).await?,
         }
         Ok(())
@@ -208,7 +224,7 @@ impl World {
         let mut dice = Dice(0x9e37_79b9 + task as u64 * 7919);
         // The full reset after disturbing SQL would mend what this broken rule leaves.
         let mends = self.kitchen.postgres.pool.mutant.is(Mutant::ReusesAnything);
-        let kinds = if mends { 9 } else { 24 };
+        let kinds = if mends { 9 } else { 25 };
         while Instant::now() < until {
             let (kind, tenant) = (dice.roll(kinds), dice.roll(TENANTS as u64) as usize);
             let operation = Arc::clone(&self).operate(kind, tenant);

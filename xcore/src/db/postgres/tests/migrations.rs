@@ -31,7 +31,7 @@ impl MigrationTrait for Text {
 
 macro_rules! migrator {
     ($name:ident: $($migration:expr),*) => {
-        struct $name;
+        pub(super) struct $name;
         impl MigratorTrait for $name {
             fn migrations() -> Vec<Box<dyn MigrationTrait>> {
                 vec![$(Box::new($migration)),*]
@@ -43,6 +43,7 @@ macro_rules! migrator {
 migrator!(Orders: Text("m1", "CREATE TABLE orders (id int)", None), Text("m2", "INSERT INTO orders VALUES (1)", None));
 migrator!(Billing: Text("m1", "CREATE TABLE bills (id int)", None));
 migrator!(NoTransaction: Text("m1", "CREATE TABLE a (id int)", Some(false)), Text("m2", "CREATE INDEX CONCURRENTLY ON a (id)", Some(false)));
+migrator!(Sleeping: Text("m1", "SELECT pg_sleep(0.4)", None));
 migrator!(Wandering: Text("m1", "SET search_path TO public", None), Text("m2", "CREATE TABLE stays (id int)", None));
 
 async fn rows(kitchen: &Kitchen, schema: &str, table: &str) -> Result<i64, DbErr> {

@@ -8,6 +8,7 @@ mod isolation;
 mod migrations;
 mod pooler;
 mod raw_sql;
+mod sessions;
 mod transactions;
 
 use std::io::Write;
