@@ -304,6 +304,8 @@ fn engine_error(error: &DbErr) -> Option<&sqlx::Error> {
 
 fn engine_is_unavailable(error: &sqlx::Error) -> bool {
     match error {
+        // A certificate that is not trusted, for one. No later try mends it.
+        sqlx::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => false,
         sqlx::Error::Io(_)
         | sqlx::Error::WorkerCrashed
         | sqlx::Error::PoolTimedOut

@@ -51,8 +51,12 @@
 //!
 //! All tenants work through one login of the server. The search path stops mistakes, not intent: raw SQL that names another
 //! tenant's schema reaches it, and a tenant may write to the shared tables. Triggers and functions of a plugin's migrations
-//! must not change the session. TLS is not built in yet. A pooler in transaction
-//! mode is refused at start.
+//! must not change the session. A pooler in transaction mode is refused at start.
+//!
+//! The rest of the address is read as PostgreSQL's own programs read it. `sslmode` decides about TLS: `prefer`, the default,
+//! takes it when the server has it and asks for no proof of who the server is; `require` goes on with TLS only, and asks
+//! for no proof either; `verify-ca` and `verify-full` ask for a certificate that the machine trusts, or the one that
+//! `sslrootcert` names. Over a network that is not your own, use `verify-full`.
 
 mod backend;
 mod database;

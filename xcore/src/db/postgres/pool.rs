@@ -185,7 +185,7 @@ impl Pool {
                 Err(_late) => sqlx::Error::PoolTimedOut,
             };
             let passing = match &error {
-                sqlx::Error::Io(_) => true,
+                sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::InvalidData,
                 sqlx::Error::Database(error) => {
                     error.code().is_some_and(|code| super::run::is_passing(&code))
                 }

@@ -119,7 +119,11 @@ mod slow {
         async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
             BEGUN.add_permits(1);
             GO_ON.acquire().await.unwrap().forget();
-            manager.get_connection().execute_unprepared("CREATE TABLE IF NOT EXISTS shelf (id int)").await.map(drop)
+            manager
+                .get_connection()
+                .execute_unprepared("CREATE TABLE IF NOT EXISTS shelf (id int)")
+                .await
+                .map(drop)
         }
     }
 
@@ -134,7 +138,11 @@ mod slow {
     #[async_trait::async_trait]
     impl MigrationTrait for Plain {
         async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-            manager.get_connection().execute_unprepared("CREATE TABLE IF NOT EXISTS shelf (id int)").await.map(drop)
+            manager
+                .get_connection()
+                .execute_unprepared("CREATE TABLE IF NOT EXISTS shelf (id int)")
+                .await
+                .map(drop)
         }
     }
 }

@@ -9,6 +9,7 @@ mod migrations;
 mod pooler;
 mod raw_sql;
 mod sessions;
+mod tls;
 mod transactions;
 
 use std::io::Write;
@@ -51,6 +52,7 @@ const TABLES: &str =
 /// A server. All tests of a run share one, except those that restart it.
 struct Server {
     port: u16,
+    folder: PathBuf,
     script: std::sync::Mutex<Child>,
 }
 
@@ -81,7 +83,7 @@ impl Server {
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        Self { port, script: std::sync::Mutex::new(script) }
+        Self { port, folder, script: std::sync::Mutex::new(script) }
     }
 
     fn get() -> &'static Self {

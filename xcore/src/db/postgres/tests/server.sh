@@ -12,8 +12,20 @@ cd "$dir"
 trap 'kill -INT "$server" 2>/dev/null || true; wait "$server" || true; rm -rf "$dir"' EXIT
 server=
 $as "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1
+# A certificate for this address, of an authority that no machine trusts: `ca.crt`.
+tls() {
+    key="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+    openssl req -x509 $key -days 2 -subj /CN=tests -keyout ca.key -out ca.crt
+    openssl req $key -subj /CN=server -keyout server.key -out server.csr
+    echo "subjectAltName = IP:127.0.0.1" >server.ext
+    openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext -out server.crt
+    chmod 600 server.key
+    if [ -n "$as" ]; then chown postgres server.key; fi
+}
+tls >tls.log 2>&1
 start() {
     $as "$bin/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$port" \
+        -c ssl=on -c ssl_cert_file="$dir/server.crt" -c ssl_key_file="$dir/server.key" \
         -c fsync=off -c max_connections=300 -c shared_buffers=64MB </dev/null >>"$dir/server.log" 2>&1 &
     server=$!
 }
