@@ -347,3 +347,25 @@ async fn an_argument_that_the_program_forgot_to_provide_is_not_told_to_the_clien
     assert!(!text.contains("Echo") && !text.to_lowercase().contains("extension"), "{text}");
     tells_nothing(&answer);
 }
+
+#[tokio::test]
+async fn a_fallback_of_ones_own_is_served() {
+    let page = async |tenant: xcore::Tenant| format!("the page of {tenant}");
+    let rig = Rig::with(|builder| builder.routes(Router::new().fallback(page))).await;
+    for path in ["/", "/nothing", "/v1/echo/nothing", "/v1/echo/hidden"] {
+        let answer = rig.get("acme", path).await;
+        assert_eq!((answer.status, answer.text().as_str()), (200, "the page of acme"), "{path}");
+    }
+    assert_eq!(rig.get("acme", "/own/tenant").await.text(), "acme");
+    assert_eq!(rig.get("nobody", "/nothing").await.status, 404);
+    let method = rig.request(Method::DELETE, "acme", "/own/tenant", None).await;
+    assert_eq!((method.status, method.problem().as_str()), (405, "method-not-allowed"));
+}
+
+#[tokio::test]
+async fn a_fallback_below_a_path_of_ones_own_is_for_that_path_only() {
+    let app = Router::new().fallback(async || "page");
+    let rig = Rig::with(|builder| builder.routes(Router::new().nest("/app", app))).await;
+    assert_eq!(rig.get("acme", "/app/nothing").await.text(), "page");
+    assert_eq!(rig.get("acme", "/nothing").await.problem(), "no-such-route");
+}

@@ -72,8 +72,13 @@ impl AppBuilder {
 
     /// Serves routes of your own beside those of the plugins. Contexts and [`Tenant`](crate::Tenant) are extractors there.
     ///
+    /// A fallback of yours answers for every path that is nobody's, also below `app.prefix`: the page of a single-page app, for
+    /// example. Without one that is a problem document with status 404. A path that is there, but not with the method of
+    /// the request, is not a matter for the fallback: it is answered with 405.
+    ///
     /// # Panics
-    /// [`AppBuilder::build`] panics, as axum's `merge` does, when a path and method of yours is one of a plugin.
+    /// As axum's `merge` does: when two of the routers given here have a fallback, and, in [`AppBuilder::build`], when a path
+    /// and method of yours is one of a plugin.
     pub fn routes(mut self, routes: Router<AppState>) -> Self {
         self.routes = Some(match self.routes {
             Some(others) => others.merge(routes),

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 
 use crate::error::Error;
 use crate::plugin::{ActionSpec, AnyMounted, X_REQUEST_ID};
 
-/// The routes of all plugins below `prefix`. Whatever is not there is answered by a problem document.
+/// The routes of all plugins below `prefix`, and others. Whatever is not there is answered by the fallback of the others, or by a
+/// problem document when they have none.
 ///
 /// `app!` has proved that no two of them clash, so axum cannot panic here.
 pub(crate) fn router(
@@ -26,14 +29,14 @@ pub(crate) fn router(
             *route = std::mem::take(route).merge(methods);
         }
     }
-    let router =
-        routes.into_iter().fold(Router::new(), |router, (path, methods)| router.route(&path, methods));
-    let router = match others {
-        Some(others) => router.merge(others),
-        None => router,
-    };
+    // A layer and no fallback: it stands before axum's own answer, which gives way to a fallback of the others. Two fallbacks
+    // cannot be merged. The routes that come after it do not pass it.
+    let nothing = Router::new().layer(middleware::from_fn(no_such_route));
+    let router = routes.into_iter().fold(nothing, |router, (path, methods)| router.route(&path, methods));
+    // In this order: of two answers of axum's own the later is kept.
+    let router = others.unwrap_or_default().merge(router);
     // Turns handlers into services now, once, instead of at every request.
-    router.fallback(no_such_route).method_not_allowed_fallback(no_such_method).with_state(())
+    router.method_not_allowed_fallback(no_such_method).with_state(())
 }
 
 /// A router for each action, internal ones too, that holds nothing else.
@@ -59,7 +62,7 @@ pub(crate) fn full_path(prefix: &str, plugin_path: &str, spec: &ActionSpec) -> S
     if path.is_empty() { "/".to_owned() } else { path }
 }
 
-async fn no_such_route(headers: HeaderMap) -> Response {
+async fn no_such_route(headers: HeaderMap, _: Request, _: Next) -> Response {
     let detail = Some("no action has this path".to_owned());
     named(&headers, Error::own(StatusCode::NOT_FOUND, "no-such-route", detail).into_response())
 }
