@@ -290,6 +290,7 @@ async fn a_tenant_that_could_not_be_migrated_is_served_once_it_was_made_anew() {
     let app = place.start(&[]).await;
     assert_eq!((status(&app, "acme").await, status(&app, "globex").await), (503, 200));
     app.tenants().delete(&id("acme")).await.unwrap();
+    assert_eq!(status(&app, "acme").await, 404);
     app.tenants().create(&id("acme")).await.unwrap();
     assert_eq!(status(&app, "acme").await, 200);
 }

@@ -149,6 +149,8 @@ impl Tenants {
             cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
         }
         self.store().remove(id, record.life).await?;
+        // What was wrong with its data went with it.
+        self.runtime.admission.directory.release(id);
         self.runtime.admission.directory.forget(id);
         Ok(())
     }
@@ -178,6 +180,7 @@ impl Tenants {
     pub(super) async fn follow_deletion(&self, id: &TenantId) -> Result<(), TenantError> {
         let _turn = self.steps.of(id).await;
         self.runtime.admission.directory.end(id);
+        self.runtime.admission.directory.release(id);
         self.leave(id).await?;
         if let Some(cache) = &self.runtime.cache {
             cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;

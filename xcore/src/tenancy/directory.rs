@@ -174,11 +174,10 @@ impl Directory {
         }
         // Read before the row: whatever happens from here on is noticed below.
         let epoch = self.epoch.load(Ordering::Acquire);
-        let record = self.store.find(id).await?;
-        if self.held.pin().contains(id) {
-            return Ok(Err(TenancyError::Held));
-        }
-        Ok(match record {
+        Ok(match self.store.find(id).await? {
+            Some(record) if record.state == State::Active && self.held.pin().contains(id) => {
+                Err(TenancyError::Held)
+            }
             Some(record) if record.state == State::Active => {
                 let ttl = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX);
                 let until = self.clock.now().saturating_add(ttl);
@@ -360,6 +359,23 @@ mod tests {
             let answer = directory.admit(&TenantId::parse("acme").unwrap()).await;
             assert!(matches!(answer, Err(TenancyError::Unknown)), "{state:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_tenant_that_is_held_is_refused_for_as_long_as_there_is_one() {
+        let (store, directory) = slow(Some(State::Active));
+        let acme = TenantId::parse("acme").unwrap();
+        directory.admit(&acme).await.unwrap();
+        directory.hold(&acme);
+        assert!(matches!(directory.admit(&acme).await, Err(TenancyError::Held)));
+        for state in [Some(State::Deleting), None] {
+            *store.state.lock().unwrap() = state;
+            directory.forget(&acme);
+            assert!(matches!(directory.admit(&acme).await, Err(TenancyError::Unknown)), "{state:?}");
+        }
+        *store.state.lock().unwrap() = Some(State::Active);
+        directory.release(&acme);
+        assert!(directory.admit(&acme).await.is_ok());
     }
 
     #[tokio::test]
