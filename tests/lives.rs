@@ -194,6 +194,48 @@ async fn a_tenant_whose_hook_fails_is_not_served_until_it_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_half_made_tenant_of_an_open_directory_is_not_served() {
+    let place = Place::new();
+    let app = place.start(&[("tenancy.directory", "open")]).await;
+    place.tell("created", "half", "stay");
+    let creating = tokio::spawn({
+        let app = app.clone();
+        async move { app.tenants().create(&id("half")).await }
+    });
+    place.until_said("probe created half").await;
+    assert_eq!(status(&app, "half").await, 503);
+    // A migration by hand does not finish it.
+    app.tenants().migrate(&id("half")).await.unwrap();
+    assert_eq!(status(&app, "half").await, 503);
+    place.let_go("created", "half");
+    creating.await.unwrap().unwrap();
+    assert_eq!(status(&app, "half").await, 200);
+
+    place.tell("created", "failed", "fail");
+    assert!(app.tenants().create(&id("failed")).await.is_err());
+    assert_eq!(status(&app, "failed").await, 503);
+    place.let_go("created", "failed");
+    app.tenants().create(&id("failed")).await.unwrap();
+    assert_eq!(status(&app, "failed").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_half_deleted_tenant_of_an_open_directory_is_not_served() {
+    let place = Place::new();
+    let app = place.start(&[("tenancy.directory", "open")]).await;
+    place.tell("deleted", "acme", "stay");
+    let deleting = tokio::spawn({
+        let app = app.clone();
+        async move { app.tenants().delete(&id("acme")).await }
+    });
+    place.until_said("probe deleted acme").await;
+    assert_eq!(status(&app, "acme").await, 503);
+    place.let_go("deleted", "acme");
+    deleting.await.unwrap().unwrap();
+    assert_eq!(status(&app, "acme").await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_creation_that_failed_is_tried_again_by_itself() {
     let place = Place::new();
     let app = place.start(&[]).await;

@@ -24,7 +24,7 @@ use crate::plugin::{
     AnyMounted, AnyPlugin, AppHook, AppState, JobSpec, Runtime, SectionError, SectionReader, Trigger, chain,
 };
 use crate::scheduler::{Schedule, SchedulerError, StaticJob};
-use crate::tenancy::{InvalidTenantId, TenantId, Turns};
+use crate::tenancy::{Hold, InvalidTenantId, TenantId, Turns};
 
 /// Why an app did not start.
 #[derive(Debug, thiserror::Error)]
@@ -311,7 +311,7 @@ async fn bring_up_to_date(inner: &Inner) -> Result<(), BootError> {
         }
         if let Err(problem) = outcome {
             error!(tenant = %id, error = %chain(&problem), "the tenant cannot be migrated and is not served");
-            inner.runtime.admission.directory.hold(&id);
+            inner.runtime.admission.directory.hold(&id, Hold::Outdated);
             failed += 1;
         }
     }

@@ -10,7 +10,7 @@ use super::{TenantError, Tenants};
 use crate::db::TenantClaim;
 use crate::error::Error;
 use crate::plugin::{AnyMounted, TenantHook, chain};
-use crate::tenancy::{State, StoreError, Tenant, TenantId, TenantRecord};
+use crate::tenancy::{Hold, State, StoreError, Tenant, TenantId, TenantRecord};
 
 impl Tenants {
     /// Marks a tenant as deleting, so that no process admits it any more.
@@ -71,10 +71,7 @@ impl Tenants {
         let claim = self.claim(id, false).await?;
         let Some(record) = self.record_in(id, State::Provisioning).await? else { return Ok(()) };
         let directory = &self.runtime.admission.directory;
-        if !self.store().is_managed() {
-            // Such a directory admits whoever has data, so nobody until all of it is there.
-            directory.hold(id);
-        }
+        self.hold_if_stateless(id);
         self.make_data(id).await?;
         if let Some(scheduler) = &self.runtime.scheduler {
             scheduler.tenant_opened(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
@@ -91,6 +88,14 @@ impl Tenants {
             scheduler.tenant_activated(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
         }
         Ok(())
+    }
+
+    /// A directory without states admits whoever has data: nobody until all of it is there, and nobody once some of it may
+    /// be gone. A step that fails leaves the tenant held.
+    fn hold_if_stateless(&self, id: &TenantId) {
+        if !self.store().is_managed() {
+            self.runtime.admission.directory.hold(id, Hold::HalfMade);
+        }
     }
 
     async fn make_data(&self, id: &TenantId) -> Result<(), TenantError> {
@@ -117,6 +122,7 @@ impl Tenants {
         // Refused beside a server, before any hook has run: the server does all of it.
         let claim = self.claim(id, true).await?;
         let Some(record) = self.record_in(id, State::Deleting).await? else { return Ok(()) };
+        self.hold_if_stateless(id);
         self.leave(id).await?;
         let has_data = match self.database() {
             Some(database) => database.exists(id).await.unwrap_or(true),

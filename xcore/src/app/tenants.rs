@@ -10,7 +10,7 @@ use crate::db::{Database, DatabaseError, MigrationReport, Migrations};
 use crate::error::Error;
 use crate::plugin::{AnyMounted, Runtime};
 use crate::tenancy::{
-    DirectoryStore, InvalidTenantId, State, StoreError, Tenant, TenantId, TenantRecord, Turns,
+    DirectoryStore, Hold, InvalidTenantId, State, StoreError, Tenant, TenantId, TenantRecord, Turns,
 };
 
 /// How many tenants are migrated at once. Each writes a file of its own; more only wait for the disk.
@@ -200,7 +200,7 @@ impl Tenants {
             .await
             .map_err(|source| TenantError::Data { id: *id, step: "migrated", source })?;
         self.store().set_version(id, &self.version).await?;
-        self.runtime.admission.directory.release(id);
+        self.runtime.admission.directory.release_from(id, Hold::Outdated);
         Ok(names(&report))
     }
 

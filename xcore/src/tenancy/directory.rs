@@ -34,12 +34,21 @@ pub struct Directory {
     /// One [`Tenant`] per life of a tenant that this process has admitted.
     living: papaya::HashMap<TenantId, Tenant>,
     /// Tenants that this process cannot serve now, whatever the store says.
-    held: papaya::HashSet<TenantId>,
+    held: papaya::HashMap<TenantId, Hold>,
     lookups: Turns,
     ttl: Duration,
     /// Counts what happened to the memory, so that a lookup notices what it was overtaken by.
     epoch: AtomicU64,
     revision: AtomicI64,
+}
+
+/// Why a tenant is not served although the store knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Its data does not fit the binary. A migration ends it.
+    Outdated,
+    /// It is being created or deleted, and the store has no state for that. Only the end of that work ends it.
+    HalfMade,
 }
 
 struct Known {
@@ -80,7 +89,7 @@ impl Directory {
             clock: CoarseClock::default(),
             unknown: papaya::HashMap::new(),
             living: papaya::HashMap::new(),
-            held: papaya::HashSet::new(),
+            held: papaya::HashMap::new(),
             lookups: Turns::default(),
             ttl,
             epoch: AtomicU64::new(0),
@@ -175,7 +184,7 @@ impl Directory {
         // Read before the row: whatever happens from here on is noticed below.
         let epoch = self.epoch.load(Ordering::Acquire);
         Ok(match self.store.find(id).await? {
-            Some(record) if record.state == State::Active && self.held.pin().contains(id) => {
+            Some(record) if record.state == State::Active && self.held.pin().contains_key(id) => {
                 Err(TenancyError::Held)
             }
             Some(record) if record.state == State::Active => {
@@ -251,15 +260,22 @@ impl Directory {
         self.unknown.pin().remove(id);
     }
 
-    /// Refuses a tenant with 503 until it is released: its data does not fit the binary, or is being made.
-    pub(crate) fn hold(&self, id: &TenantId) {
-        self.held.pin().insert(*id);
+    /// Refuses a tenant with 503 until it is released.
+    pub(crate) fn hold(&self, id: &TenantId, why: Hold) {
+        self.held.pin().insert(*id, why);
         self.forget(id);
     }
 
-    /// Ends what [`Directory::hold`] began.
+    /// Ends what [`Directory::hold`] began, if it was for this reason.
+    pub(crate) fn release_from(&self, id: &TenantId, why: Hold) {
+        if matches!(self.held.pin().remove_if(id, |_, held| *held == why), Ok(Some(_))) {
+            self.forget(id);
+        }
+    }
+
+    /// Ends what [`Directory::hold`] began, whatever the reason.
     pub(crate) fn release(&self, id: &TenantId) {
-        if self.held.pin().remove(id) {
+        if self.held.pin().remove(id).is_some() {
             self.forget(id);
         }
     }
@@ -366,7 +382,8 @@ mod tests {
         let (store, directory) = slow(Some(State::Active));
         let acme = TenantId::parse("acme").unwrap();
         directory.admit(&acme).await.unwrap();
-        directory.hold(&acme);
+        directory.hold(&acme, Hold::HalfMade);
+        directory.release_from(&acme, Hold::Outdated);
         assert!(matches!(directory.admit(&acme).await, Err(TenancyError::Held)));
         for state in [Some(State::Deleting), None] {
             *store.state.lock().unwrap() = state;
@@ -374,7 +391,7 @@ mod tests {
             assert!(matches!(directory.admit(&acme).await, Err(TenancyError::Unknown)), "{state:?}");
         }
         *store.state.lock().unwrap() = Some(State::Active);
-        directory.release(&acme);
+        directory.release_from(&acme, Hold::HalfMade);
         assert!(directory.admit(&acme).await.is_ok());
     }
 

@@ -38,7 +38,7 @@ pub enum TenancyError {
     /// 404: the directory does not know it.
     #[error("there is no such tenant")]
     Unknown,
-    /// 503: its data could not be brought to the version of this binary.
+    /// 503: its data could not be brought to the version of this binary, or is being made or dropped.
     #[error("the tenant is being maintained")]
     Held,
     /// 503: the directory could not be asked.

@@ -23,6 +23,7 @@ pub use store::{DirectoryStore, State, StoreError, TenantRecord};
 pub use tenant::Tenant;
 
 pub(crate) use admission::{Admission, Preadmitted};
+pub(crate) use directory::Hold;
 pub(crate) use head::value_of;
 pub(crate) use store::{Existence, FixedStore, OpenStore};
 pub(crate) use turns::Turns;
