@@ -155,12 +155,13 @@ impl DirectoryStore for DirectoryTable {
         change.commit().await.map_err(failed)
     }
 
-    async fn advance(&self, id: &TenantId, from: State, to: State) -> Result<bool, StoreError> {
+    async fn advance(&self, id: &TenantId, life: i64, from: State, to: State) -> Result<bool, StoreError> {
         let change = self.db.begin().await.map_err(failed)?;
         let changed = tenant::Entity::update_many()
             .col_expr(tenant::Column::State, Expr::value(to.as_str()))
             .col_expr(tenant::Column::UpdatedAt, Expr::value(now()))
             .filter(tenant::Column::Id.eq(id.as_str()))
+            .filter(tenant::Column::Life.eq(life))
             .filter(tenant::Column::State.eq(from.as_str()))
             .exec(&change)
             .await
@@ -221,4 +222,48 @@ fn failed(error: DbErr) -> StoreError {
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::db::{Database, DatabaseSettings, Migrations};
+
+    async fn table() -> (DirectoryTable, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = DatabaseSettings::new("sqlite://data", folder.path()).unwrap();
+        let database = Database::open(settings).await.unwrap();
+        database.migrate_directory(&[Migrations::of::<DirectoryMigrator>("xcore")]).await.unwrap();
+        (DirectoryTable::new(database.directory()), folder)
+    }
+
+    #[tokio::test]
+    async fn a_tenant_is_moved_and_removed_in_the_life_that_is_meant_only() {
+        use State::{Active, Deleting, Provisioning};
+        let (table, _folder) = table().await;
+        let acme = TenantId::parse("acme").unwrap();
+        let insert = async || {
+            table.insert(&acme).await.unwrap();
+            table.find(&acme).await.unwrap().unwrap().life
+        };
+        let first = insert().await;
+        assert!(matches!(table.insert(&acme).await, Err(StoreError::Exists { .. })));
+        assert!(table.advance(&acme, first, Provisioning, Deleting).await.unwrap());
+        table.remove(&acme, first).await.unwrap();
+        let second = insert().await;
+        assert_ne!(first, second);
+
+        let state = async || table.find(&acme).await.unwrap().unwrap().state;
+        assert!(!table.advance(&acme, first, Provisioning, Active).await.unwrap());
+        assert_eq!(state().await, Provisioning, "the creation of the first is not that of the second");
+        assert!(table.advance(&acme, second, Provisioning, Active).await.unwrap());
+        assert!(!table.advance(&acme, first, Active, Deleting).await.unwrap());
+        assert!(!table.advance(&acme, second, Provisioning, Deleting).await.unwrap());
+        assert_eq!(state().await, Active);
+        assert!(table.advance(&acme, second, Active, Deleting).await.unwrap());
+        table.remove(&acme, first).await.unwrap();
+        assert_eq!(state().await, Deleting);
+    }
 }

@@ -18,12 +18,13 @@ impl Tenants {
         if self.runtime.admission.default == Some(*id) {
             return Err(TenantError::IsDefault { id: *id });
         }
-        if self.store().find(id).await?.is_none() {
+        let Some(record) = self.store().find(id).await? else {
             return Err(StoreError::NotFound { id: *id }.into());
-        }
-        // Whichever state it was in: an unfinished creation is deleted as well.
-        for from in [State::Active, State::Provisioning] {
-            self.store().advance(id, from, State::Deleting).await?;
+        };
+        // Whichever state it was in: an unfinished creation is deleted as well. In the order in which a tenant goes through
+        // them, so that one that becomes active meanwhile is not missed.
+        for from in [State::Provisioning, State::Active] {
+            self.store().advance(id, record.life, from, State::Deleting).await?;
         }
         self.runtime.admission.directory.forget(id);
         Ok(())
@@ -81,7 +82,8 @@ impl Tenants {
             self.hook(plugin.as_ref(), TenantHook::Created, &tenant).await?;
         }
         claim.check().await?;
-        let is_still_wanted = self.store().advance(id, State::Provisioning, State::Active).await?;
+        let is_still_wanted =
+            self.store().advance(id, record.life, State::Provisioning, State::Active).await?;
         directory.release(id);
         directory.forget(id);
         if is_still_wanted && let Some(scheduler) = &self.runtime.scheduler {

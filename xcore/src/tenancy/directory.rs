@@ -334,7 +334,7 @@ mod tests {
             Ok(())
         }
 
-        async fn advance(&self, _: &TenantId, _: State, _: State) -> Result<bool, StoreError> {
+        async fn advance(&self, _: &TenantId, _: i64, _: State, _: State) -> Result<bool, StoreError> {
             Ok(true)
         }
 

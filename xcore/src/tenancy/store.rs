@@ -108,8 +108,8 @@ pub trait DirectoryStore: Send + Sync + 'static {
     async fn list(&self) -> Result<Vec<TenantRecord>, StoreError>;
     /// Adds a tenant in state provisioning. Of two that race for one name, one gets [`StoreError::Exists`].
     async fn insert(&self, id: &TenantId) -> Result<(), StoreError>;
-    /// Moves a tenant from one state to another; `false` when it was not in `from`.
-    async fn advance(&self, id: &TenantId, from: State, to: State) -> Result<bool, StoreError>;
+    /// Moves a tenant in this life of it from one state to another; `false` when it was not in `from`, or in another life.
+    async fn advance(&self, id: &TenantId, life: i64, from: State, to: State) -> Result<bool, StoreError>;
     /// Notes the migrations that a tenant's data has.
     async fn set_version(&self, id: &TenantId, version: &str) -> Result<(), StoreError>;
     /// Forgets a tenant that is being deleted, in this life of it only.
@@ -152,7 +152,7 @@ impl DirectoryStore for FixedStore {
         Err(FIXED)
     }
 
-    async fn advance(&self, _: &TenantId, _: State, _: State) -> Result<bool, StoreError> {
+    async fn advance(&self, _: &TenantId, _: i64, _: State, _: State) -> Result<bool, StoreError> {
         Err(FIXED)
     }
 
@@ -204,7 +204,7 @@ impl<E: Existence> DirectoryStore for OpenStore<E> {
         if self.existence.has_data(id).await? { Err(StoreError::Exists { id: *id }) } else { Ok(()) }
     }
 
-    async fn advance(&self, _: &TenantId, _: State, _: State) -> Result<bool, StoreError> {
+    async fn advance(&self, _: &TenantId, _: i64, _: State, _: State) -> Result<bool, StoreError> {
         Ok(true)
     }
 
