@@ -176,6 +176,62 @@ async fn a_stuck_hook_does_not_hold_up_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_that_are_stuck_hold_up_the_start_together() {
+    let place = Place::new();
+    for whose in ["acme", "globex"] {
+        place.tell("created", whose, "stay");
+    }
+    let both_at_once = async |said: usize| {
+        let starting = async {
+            let app = place.start(&[("app.hook_timeout", "10m")]).await;
+            assert_eq!((status(&app, "acme").await, status(&app, "globex").await), (200, 200));
+            app.shutdown().await;
+        };
+        let letting_go = async {
+            let is_stuck = |whose| place.count(&format!("probe created {whose}")) == said;
+            eventually("both hooks run", async || is_stuck("acme") && is_stuck("globex")).await;
+            for whose in ["acme", "globex"] {
+                place.let_go("created", whose);
+            }
+        };
+        tokio::join!(starting, letting_go);
+    };
+    // Tenants that are created, and then the same ones unfinished.
+    both_at_once(1).await;
+    for whose in ["acme", "globex"] {
+        let unfinished = format!("UPDATE xcore_tenants SET state = 'provisioning' WHERE id = '{whose}'");
+        place.change("directory.db", &[&unfinished]).await;
+        place.tell("created", whose, "stay");
+    }
+    both_at_once(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_tries_each_unfinished_tenant_once() {
+    let place = Place::new();
+    place.tell("created", "acme", "fail");
+    for _ in 0..2 {
+        let tried = place.count("probe created acme");
+        place.start(&[]).await.shutdown().await;
+        let log = fs::read_to_string(place.path("log")).unwrap();
+        // What comes after the start hooks is tried by the app that runs.
+        let starting = log.lines().rev().skip_while(|line| *line != "start");
+        let until_then = starting.filter(|line| *line == "probe created acme").count();
+        assert_eq!(until_then - tried, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_that_must_exist_and_was_being_deleted_is_made_anew() {
+    let place = Place::new();
+    place.start(&[]).await.shutdown().await;
+    place.mark_deleting("acme").await;
+    let app = place.start(&[]).await;
+    assert_eq!(status(&app, "acme").await, 200);
+    assert_eq!((place.count("probe deleted acme"), place.count("probe created acme")), (1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_whose_hook_fails_is_not_served_until_it_succeeds() {
     let place = Place::new();
     place.tell("created", "acme", "fail");

@@ -3,6 +3,9 @@
 //! Every step can be cut off by a kill: the directory says how far a tenant has come, and whoever comes next goes on from
 //! there. One process at a time works on a tenant ([`Database::claim`](crate::db::Database)), and one task of it.
 
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, StreamExt};
 use tracing::{error, info, warn};
 
 use super::watch::NOTICED;
@@ -11,6 +14,9 @@ use crate::db::TenantClaim;
 use crate::error::Error;
 use crate::plugin::{AnyMounted, TenantHook, chain};
 use crate::tenancy::{Hold, State, StoreError, Tenant, TenantId, TenantRecord};
+
+/// How many tenants a start works on at once. A hook that is stuck keeps one of these places until it is given up.
+const RECOVERED_AT_ONCE: usize = 8;
 
 impl Tenants {
     /// Marks a tenant as deleting, so that no process admits it any more.
@@ -30,24 +36,38 @@ impl Tenants {
         Ok(())
     }
 
-    /// Finishes what a kill cut off, and creates the tenants that must exist. What fails is logged: it is not routable, and
-    /// the others must not wait for it.
+    /// Finishes what a kill cut off, and creates the tenants that must exist; a few at once, each of them tried once. What fails
+    /// is logged: it is not routable, and the others must not wait for it.
     pub(super) async fn recover(&self, ensure: &[TenantId]) -> Result<(), TenantError> {
-        for record in self.store().list().await? {
-            self.finish(&record).await;
-        }
-        for id in ensure {
-            match self.create(id).await {
-                Ok(()) => info!(tenant = %id, "created"),
-                Err(TenantError::Directory {
-                    source: StoreError::Exists { .. } | StoreError::ReadOnly { .. },
-                }) => {}
-                Err(problem) => {
-                    error!(tenant = %id, error = %chain(&problem), "a tenant of xcore.yaml cannot be created yet");
-                }
+        let all = self.store().list().await?;
+        let unfinished = all.iter().filter(|record| record.state.is_unfinished());
+        let mut work: BTreeMap<TenantId, Option<&TenantRecord>> =
+            ensure.iter().map(|id| (*id, None)).collect();
+        work.extend(unfinished.map(|record| (record.id, Some(record))));
+        let recovering = stream::iter(work).for_each_concurrent(RECOVERED_AT_ONCE, async |(id, begun)| {
+            let is_free = match begun {
+                Some(record) => self.finish(record).await && record.state == State::Deleting,
+                None => true,
+            };
+            if is_free && ensure.contains(&id) {
+                self.ensure(&id).await;
+            }
+        });
+        recovering.await;
+        Ok(())
+    }
+
+    /// Creates a tenant that must exist, unless it does.
+    async fn ensure(&self, id: &TenantId) {
+        match self.create(id).await {
+            Ok(()) => info!(tenant = %id, "created"),
+            Err(TenantError::Directory {
+                source: StoreError::Exists { .. } | StoreError::ReadOnly { .. },
+            }) => {}
+            Err(problem) => {
+                error!(tenant = %id, error = %chain(&problem), "a tenant of xcore.yaml cannot be created yet");
             }
         }
-        Ok(())
     }
 
     /// Finishes a creation or a deletion that was begun; `false` when it has to be tried again.

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::instance::Inner;
 use crate::plugin::chain;
-use crate::tenancy::{State, StoreError, TenantId};
+use crate::tenancy::{StoreError, TenantId};
 
 /// How often the directory's revision is read.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -117,8 +117,7 @@ async fn catch_up(app: &Inner, entered: &mut HashMap<TenantId, i64>) -> Result<b
             }
         }
     }
-    let is_unfinished = |state| matches!(state, State::Provisioning | State::Deleting);
-    let unfinished = records.iter().filter(|record| is_unfinished(record.state));
+    let unfinished = records.iter().filter(|record| record.state.is_unfinished());
     is_done &= join_all(unfinished.map(|record| tenants.finish(record))).await.into_iter().all(|done| done);
     for record in directory.active().await? {
         if entered.get(&record.id) == Some(&record.life) {

@@ -34,6 +34,11 @@ impl State {
         }
     }
 
+    /// Whether a creation or a deletion was begun and has not come to its end.
+    pub(crate) const fn is_unfinished(self) -> bool {
+        matches!(self, Self::Provisioning | Self::Deleting)
+    }
+
     pub(crate) fn parse(text: &str) -> Self {
         let known = [Self::Provisioning, Self::Active, Self::Deleting];
         known.into_iter().find(|state| state.as_str() == text).unwrap_or(Self::Foreign)
