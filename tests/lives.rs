@@ -232,6 +232,24 @@ async fn a_tenant_that_must_exist_and_was_being_deleted_is_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_hook_keeps_no_other_tenant_from_being_created() {
+    let place = Place::new();
+    let app = place.start(&[("app.hook_timeout", "10m")]).await;
+    place.tell("created", "stuck", "stay");
+    let creating = tokio::spawn({
+        let app = app.clone();
+        async move { app.tenants().create(&id("stuck")).await }
+    });
+    place.until_said("probe created stuck").await;
+    for number in 0..64 {
+        app.tenants().create(&id(&format!("t{number}"))).await.unwrap();
+    }
+    place.let_go("created", "stuck");
+    creating.await.unwrap().unwrap();
+    assert_eq!(fs::read_dir(place.data("locks")).unwrap().count(), 0, "no lock file stays");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_whose_hook_fails_is_not_served_until_it_succeeds() {
     let place = Place::new();
     place.tell("created", "acme", "fail");

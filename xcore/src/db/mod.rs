@@ -7,7 +7,7 @@
 //!
 //! # SQLite
 //! ```text
-//! data/locks/              held while a tenant is created or deleted
+//! data/locks/acme.lock     there while the tenant is created or deleted
 //! data/xcore.lock          held by the process that serves
 //! data/directory.db        which tenants there are; no tenant's connection can read it
 //! data/shared.db           shared tables; also the tenant `public`, and everybody with `isolate_db: false`

@@ -4,11 +4,10 @@
 //! it, SQLite's included (<https://www.sqlite.org/howtocorrupt.html>, 2.2), so only its metadata is read.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::{self, DirBuilder, Metadata, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::db::DatabaseError;
 use crate::tenancy::TenantId;
@@ -117,7 +116,7 @@ fn links(_: &Metadata) -> u64 {
 }
 
 /// Folders that only the owner may enter.
-fn private_folder() -> DirBuilder {
+pub(super) fn private_folder() -> DirBuilder {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -126,7 +125,7 @@ fn private_folder() -> DirBuilder {
 }
 
 /// Files that only the owner may read; SQLite gives its side files the mode of their database.
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
@@ -184,88 +183,6 @@ fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
 
-fn folder_error(path: &Path, source: io::Error) -> DatabaseError {
+pub(super) fn folder_error(path: &Path, source: io::Error) -> DatabaseError {
     DatabaseError::Folder { path: path.to_owned(), source: Arc::new(source) }
-}
-
-/// A claim on the data folder that ends with the process, however it ends.
-#[derive(Debug)]
-pub(super) struct Claim {
-    _file: File,
-}
-
-impl Claim {
-    /// Claims the folder for the process that serves.
-    pub(super) fn serve(layout: &Layout) -> Result<Self, DatabaseError> {
-        let path = layout.folder.join("xcore.lock");
-        let mut file = lock_file(&path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(served(layout, &mut file)),
-            Err(TryLockError::Error(source)) => return Err(folder_error(&path, source)),
-        }
-        let write = |file: &mut File| {
-            file.set_len(0)?;
-            writeln!(file, "{}", std::process::id())
-        };
-        write(&mut file).map_err(|source| folder_error(&path, source))?;
-        Ok(Self { _file: file })
-    }
-
-    /// Makes sure that no process serves the folder while the claim is held.
-    pub(super) fn not_served(layout: &Layout) -> Result<Self, DatabaseError> {
-        let path = layout.folder.join("xcore.lock");
-        let mut file = lock_file(&path)?;
-        match file.try_lock_shared() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(served(layout, &mut file)),
-            Err(TryLockError::Error(source)) => Err(folder_error(&path, source)),
-        }
-    }
-
-    /// The right to make, change or delete database files, among all processes. Waits for it; blocks the thread.
-    pub(super) fn change_files(layout: &Layout, wait: Duration) -> Result<Self, DatabaseError> {
-        Self::wait_for(&layout.folder.join("xcore.files.lock"), wait)
-    }
-
-    /// The right to create or delete a tenant, among all processes. Waits for it; blocks the thread.
-    ///
-    /// Tenants share a fixed number of locks, so that a deleted one leaves no file. The number is the same in every process.
-    pub(super) fn tenant(layout: &Layout, id: &TenantId, wait: Duration) -> Result<Self, DatabaseError> {
-        let number =
-            id.as_bytes().iter().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(*byte)) % 64;
-        let folder = layout.folder.join("locks");
-        private_folder().create(&folder).map_err(|source| folder_error(&folder, source))?;
-        Self::wait_for(&folder.join(format!("{number}.lock")), wait)
-    }
-
-    fn wait_for(path: &Path, wait: Duration) -> Result<Self, DatabaseError> {
-        let file = lock_file(path)?;
-        let deadline = Instant::now() + wait;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self { _file: file }),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(5))
-                }
-                Err(TryLockError::WouldBlock) => return Err(DatabaseError::WriterBusy { waited: wait }),
-                Err(TryLockError::Error(source)) => return Err(folder_error(path, source)),
-            }
-        }
-    }
-}
-
-fn lock_file(path: &Path) -> Result<File, DatabaseError> {
-    private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
-        .open(path)
-        .map_err(|source| folder_error(path, source))
-}
-
-fn served(layout: &Layout, file: &mut File) -> DatabaseError {
-    let mut text = String::new();
-    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(32).read_to_string(&mut text));
-    DatabaseError::Served {
-        folder: layout.folder.clone(),
-        process: read.ok().and_then(|_| text.trim().parse().ok()),
-    }
 }

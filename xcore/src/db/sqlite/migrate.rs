@@ -14,9 +14,10 @@ use sea_orm_migration::{MigrationTrait, SchemaManager};
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{AssertSqlSafe, Executor};
 
+use super::claim::Claim;
 use super::connection::Target;
 use super::file::OpenFile;
-use super::layout::{Claim, Layout};
+use super::layout::Layout;
 use crate::db::backend::Place;
 use crate::db::{DatabaseError, MigrationReport, Migrations};
 

@@ -1,5 +1,6 @@
 //! SQLite: a file per tenant, beside one that is shared.
 
+mod claim;
 mod connection;
 mod file;
 mod layout;

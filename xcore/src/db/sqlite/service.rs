@@ -9,9 +9,10 @@ use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, TransactionOptions};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
+use super::claim::{self, Claim};
 use super::connection::{Connection, Target};
 use super::file::{FileUser, Limits, OpenFile};
-use super::layout::{self, Claim, Found, Layout};
+use super::layout::{self, Found, Layout};
 use super::lease::Lease;
 use super::registry::Registry;
 use super::session::{Begin, SqliteSession};
@@ -159,7 +160,7 @@ impl Sqlite {
 
 /// What a process holds that creates or deletes a tenant.
 struct Claims {
-    _held: (Option<Claim>, Claim),
+    _held: (Option<Claim>, claim::TenantClaim),
 }
 
 impl TenantClaim for Claims {
@@ -336,7 +337,7 @@ impl Backend for Sqlite {
                 OpenMode::Beside | OpenMode::Exclusive => None,
             };
             let (layout, id) = (self.layout.clone(), *id);
-            let tenant = blocking(move || Claim::tenant(&layout, &id, CLAIM_WAIT)).await?;
+            let tenant = blocking(move || claim::TenantClaim::take(&layout, &id, CLAIM_WAIT)).await?;
             let claim: Box<dyn TenantClaim> = Box::new(Claims { _held: (not_served, tenant) });
             Ok(claim)
         }
