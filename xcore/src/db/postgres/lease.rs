@@ -20,6 +20,10 @@ use crate::db::DatabaseError;
 /// For how long the answer to a statement that nobody waits for is waited for before its session is closed.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// Why a transaction is not told what its session did last.
+const REMEMBERS: &str = "lastval() and currval() in a transaction would tell of whoever used the connection before; use INSERT .. \
+     RETURNING, or begin the transaction on a session()";
+
 /// A session on loan.
 pub(super) struct Lease {
     held: Option<Held>,
@@ -113,7 +117,11 @@ impl Lease {
         if self.displaced {
             self.put_in_place().await?;
         }
-        if verdict.fresh && !self.in_transaction && !self.fresh {
+        if verdict.fresh && !self.fresh {
+            if self.in_transaction {
+                // It cannot be reset here, and would tell what an earlier user of it did, of whatever tenant.
+                return Err(DatabaseError::Refused { reason: REMEMBERS }.into());
+            }
             self.reset().await?;
         }
         self.running = Some(if verdict.writes { Running::Writes } else { Running::Reads });

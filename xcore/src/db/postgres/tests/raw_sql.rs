@@ -88,9 +88,39 @@ async fn a_transaction_that_raw_sql_has_ended_all_the_same_does_not_go_on() {
 #[tokio::test]
 async fn what_a_session_remembers_of_inserts_is_not_told_to_the_next() {
     let kitchen = kitchen().await;
-    let ask = Statement::from_string(DbBackend::Postgres, "SELECT lastval()");
-    assert!(
-        kitchen.handle("globex").query_one_raw(ask).await.is_err(),
-        "nothing was inserted by this caller"
-    );
+    let (acme, globex) = (kitchen.handle("acme"), kitchen.handle("globex"));
+    let ask = |text: &str| Statement::from_string(DbBackend::Postgres, text.to_owned());
+    for text in ["SELECT lastval()", "SELECT currval('acme.cake_id_seq')"] {
+        bake(&acme, text).await;
+        assert!(globex.query_one_raw(ask(text)).await.is_err(), "nothing was inserted by this caller");
+
+        bake(&acme, &format!("{text} again")).await;
+        let transaction = globex.begin().await.unwrap();
+        for told in [
+            transaction.query_one_raw(ask(text)).await.map(drop),
+            transaction.query_all_raw(ask(text)).await.map(drop),
+            transaction.execute_unprepared(text).await.map(drop),
+        ] {
+            let refused = told.unwrap_err();
+            assert!(
+                matches!(DatabaseError::find_in(&refused), Some(DatabaseError::Refused { .. })),
+                "{refused}"
+            );
+        }
+        // The transaction goes on.
+        bake(&transaction, text).await;
+        transaction.commit().await.unwrap();
+    }
+    assert_eq!(count(&globex).await, 3);
+
+    // A session in which nothing was done before may be asked, also in its transactions.
+    bake(&acme, "last").await;
+    let session = globex.session().await.unwrap();
+    let transaction = session.begin().await.unwrap();
+    assert!(transaction.query_one_raw(ask("SELECT lastval()")).await.is_err());
+    drop(transaction);
+    let transaction = session.begin().await.unwrap();
+    let own = bake(&transaction, "own").await.id;
+    let told = transaction.query_one_raw(ask("SELECT lastval()")).await.unwrap().unwrap();
+    assert_eq!(told.try_get_by_index::<i64>(0).unwrap(), i64::from(own));
 }
