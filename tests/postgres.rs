@@ -173,3 +173,37 @@ async fn a_tenant_deleted_by_one_instance_is_gone_for_a_context_that_another_one
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stuck_hooks_keep_no_other_tenant_from_being_created() {
+    let url = database().await;
+    let folder = tempfile::tempdir().unwrap();
+    let builder = Rig::builder().set("services.database.url", &url).set("app.hook_timeout", "10m");
+    let app = builder.set("plugins.probe.config.folder", folder.path().display().to_string()).build().await;
+    let app = app.unwrap();
+    let stuck: Vec<_> = (0..12).map(|n| format!("stuck{n}")).collect();
+    let told = |tenant: &str| folder.path().join(format!("created.{tenant}"));
+    let creating: Vec<_> = stuck
+        .iter()
+        .map(|tenant| {
+            std::fs::write(told(tenant), "stay").unwrap();
+            let (app, id) = (app.clone(), TenantId::parse(tenant).unwrap());
+            tokio::spawn(async move { app.tenants().create(&id).await })
+        })
+        .collect();
+    eventually("all hooks run", async || {
+        let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+        stuck.iter().all(|tenant| log.contains(&format!("probe created {tenant}\n")))
+    })
+    .await;
+    let free = TenantId::parse("free").unwrap();
+    app.tenants().create(&free).await.unwrap();
+    app.tenants().delete(&free).await.unwrap();
+    for tenant in &stuck {
+        std::fs::remove_file(told(tenant)).unwrap();
+    }
+    for created in creating {
+        created.await.unwrap().unwrap();
+    }
+    assert_eq!(status(&app, "stuck11").await, 200);
+}

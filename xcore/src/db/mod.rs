@@ -45,9 +45,9 @@
 //! | locks | a statement waits `busy_timeout` for a lock (`lock_timeout`), and takes at most `statement_timeout` where that is set; migrations take the time they take |
 //! | raw SQL | whatever may change a session (anything but one plain `SELECT`, `INSERT`, `UPDATE` or `DELETE` that calls well-known functions) costs a full reset of it afterwards. `lastval()` and `currval()` cost one before, so they know of the same text's inserts only; in a transaction they are refused, unless it was begun on a [`session()`](TenantDb::session). `RETURNING` needs none of this |
 //! | a schema dropped or renamed by somebody else | is an error within a second; until then a statement may find a shared table of the same name |
-//! | processes | any number of them may serve one database. Creating and deleting a tenant takes the tenant's claim, an advisory lock on a session of its own, so that one process at a time does it; making, migrating and dropping a schema takes a second one. Neither hinders a process that serves. A claim whose session was lost is an error before anything is dropped, and never taken again silently |
+//! | processes | any number of them may serve one database. Creating and deleting a tenant takes the tenant's claim, an advisory lock, so that one process at a time does it; making, migrating and dropping a schema takes a second one. Neither hinders a process that serves. A claim whose session was lost is an error before anything is dropped, and never taken again silently |
 //! | removal | of a tenant: from the mark in the directory on, nobody admits it. The other processes notice that within two seconds and end its contexts; then its users in this process are waited for and the schema is dropped |
-//! | sessions | beside `connections`, for the time they take: one per tenant that is being created or deleted, at most 8 per process, and one per schema that is being made, migrated or dropped |
+//! | sessions | beside `connections`, for the time they take: one for all tenants that the process creates or deletes, and one per schema that it makes, migrates or drops, at most 8 at once |
 //!
 //! All tenants work through one login of the server. The search path stops mistakes, not intent: raw SQL that names another
 //! tenant's schema reaches it, and a tenant may write to the shared tables. Triggers and functions of a plugin's migrations

@@ -1,78 +1,194 @@
 //! The right to create or delete a tenant, among all processes that work on one database.
 //!
 //! Several processes of an app may serve one database at once; what must not happen at once is the creation and deletion of
-//! one tenant. So a claim is an advisory lock of the tenant's name, held by a session of its own: it lasts as long as
-//! the plugins' hooks do, and no statement of anybody ever runs on it. The server gives the lock free when the session ends,
-//! however it ends.
+//! one tenant. So a claim is an advisory lock of the tenant's name. It lasts as long as the plugins' hooks do, so there may
+//! be many, and all of a process are held by one session, on which no statement of anybody ever runs. The server gives the
+//! locks free when the session ends, however it ends.
 //!
 //! A session that was lost may be noticed late. Therefore nothing that cannot be taken back rests on the claim alone: a
 //! schema is dropped under the lock of its [changes](super::schema::lock_key), and the claim is asked after that lock was
 //! taken. Whoever has the claim by then must wait for the drop before he can make the schema anew.
 
-use std::time::{Duration, Instant};
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedSemaphorePermit};
-use tokio::time::timeout;
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::connection::Connection;
+use super::run;
 use super::schema::claim_key;
 use crate::db::DatabaseError;
 use crate::db::backend::TenantClaim;
-use crate::tenancy::TenantId;
-
-/// How many tenants one process creates or deletes at once: each holds a session beside those of the pool.
-pub(super) const AT_ONCE: usize = 8;
+use crate::tenancy::{TenantId, Turns};
 
 /// How long another process may take to create or delete a tenant that this one wants to. Hooks of plugins run meanwhile.
-pub(super) const WAIT: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_secs(60);
 
-/// How long the server may take to say that the session is still there.
+/// How long the server may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
+
+/// How long a lock that another session has is left alone before it is asked for again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The claims of this process.
+pub(super) struct Claims {
+    options: PgConnectOptions,
+    runtime: Handle,
+    /// One claim per tenant in this process: the server gives a session a lock that it has already.
+    turns: Turns,
+    /// The session that holds the claims, while there are any.
+    session: Mutex<Weak<Session>>,
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims").finish_non_exhaustive()
+    }
+}
+
+impl Claims {
+    pub(super) fn new(options: PgConnectOptions) -> Arc<Self> {
+        let session = Mutex::new(Weak::new());
+        Arc::new(Self { options, runtime: Handle::current(), turns: Turns::default(), session })
+    }
+
+    /// Waits for the claim on a tenant. Cancellation safe.
+    pub(super) async fn take(self: &Arc<Self>, tenant: TenantId) -> Result<Claim, DatabaseError> {
+        let deadline = Instant::now() + WAIT;
+        let (mut answer, answered) = oneshot::channel();
+        let claims = Arc::clone(self);
+        // A task of its own: an answer of the server that nobody reads would be a lock that nobody gives free. A claim that
+        // nobody waits for any more is dropped with the answer.
+        self.runtime.spawn(async move {
+            let taken = tokio::select! {
+                biased;
+                () = answer.closed() => return,
+                turn = timeout_at(deadline, claims.turns.of(&tenant)) => match turn {
+                    Ok(turn) => claims.wait_for(tenant, deadline, turn, &mut answer).await,
+                    Err(_late) => Err(DatabaseError::Claimed { tenant, waited: WAIT }),
+                },
+            };
+            drop(answer.send(taken));
+        });
+        answered.await.unwrap_or(Err(DatabaseError::Closed))
+    }
+
+    async fn wait_for(
+        &self,
+        tenant: TenantId,
+        deadline: Instant,
+        turn: OwnedMutexGuard<()>,
+        answer: &mut oneshot::Sender<Result<Claim, DatabaseError>>,
+    ) -> Result<Claim, DatabaseError> {
+        let mut session = self.session().await?;
+        let mut has_lost_one = false;
+        loop {
+            match session.try_lock(claim_key(&tenant)).await {
+                Ok(true) => return Ok(Claim { tenant, held: Some((session, turn)) }),
+                Ok(false) => {}
+                // It may have died long ago: nobody looks at it while hooks run.
+                Err(_lost) if !has_lost_one => {
+                    has_lost_one = true;
+                    session = self.session().await?;
+                    continue;
+                }
+                Err(lost) => return Err(lost.into()),
+            }
+            if Instant::now() >= deadline {
+                return Err(DatabaseError::Claimed { tenant, waited: WAIT });
+            }
+            tokio::select! {
+                () = answer.closed() => return Err(DatabaseError::Closed),
+                () = sleep(PAUSE) => {}
+            }
+        }
+    }
+
+    /// The session for claims, or a new one when there is none that lives.
+    async fn session(&self) -> Result<Arc<Session>, DatabaseError> {
+        let mut present = self.session.lock().await;
+        if let Some(session) = present.upgrade()
+            && session.connection.lock().await.is_some()
+        {
+            return Ok(session);
+        }
+        let connection = Connection::open(&self.options, std::time::Instant::now()).await?;
+        let connection = Mutex::new(Some(connection));
+        let session = Arc::new(Session { connection, runtime: self.runtime.clone() });
+        *present = Arc::downgrade(&session);
+        Ok(session)
+    }
+}
+
+/// What holds the locks. It is never opened anew: who has a lock of a session that was lost must not go on.
+struct Session {
+    /// `None` once it was lost.
+    connection: Mutex<Option<Connection>>,
+    runtime: Handle,
+}
+
+impl Session {
+    /// Asks the server something. Without an answer the session is lost, with all its locks. What is cancelled may have been
+    /// done all the same.
+    async fn ask<T>(
+        &self,
+        question: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        let mut present = self.connection.lock().await;
+        let Some(connection) = present.as_mut() else { return Err(sqlx::Error::PoolClosed) };
+        let (answer, is_lost) = match timeout(ANSWER, question(connection)).await {
+            // Refused by a server that goes on: its table of locks is full, for example.
+            Ok(answer) => {
+                let is_lost = answer.as_ref().is_err_and(run::is_broken);
+                (answer, is_lost)
+            }
+            Err(_late) => (Err(sqlx::Error::PoolTimedOut), true),
+        };
+        if is_lost && let Some(lost) = present.take() {
+            self.runtime.spawn(lost.abandon());
+        }
+        answer
+    }
+
+    async fn try_lock(&self, lock: i64) -> Result<bool, sqlx::Error> {
+        self.ask(async |connection: &mut Connection| try_lock(&mut connection.raw, lock).await).await
+    }
+
+    async fn unlock(&self, lock: i64) -> Result<(), sqlx::Error> {
+        let text = format!("SELECT pg_catalog.pg_advisory_unlock({lock})");
+        self.ask(async |connection: &mut Connection| connection.control(text).await).await
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.get_mut().take() {
+            self.runtime.spawn(connection.close());
+        }
+    }
+}
 
 /// A claim that is held.
 pub(super) struct Claim {
     tenant: TenantId,
     /// `None` only while it is being dropped.
-    session: Mutex<Option<Connection>>,
-    runtime: Handle,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Claim {
-    /// Waits for the tenant's lock on a session of nobody else's.
-    pub(super) async fn take(
-        mut session: Connection,
-        tenant: TenantId,
-        permit: OwnedSemaphorePermit,
-        deadline: Instant,
-    ) -> Result<Self, DatabaseError> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match timeout(left, wait_for(&mut session.raw, claim_key(&tenant))).await {
-            Ok(taken) => taken?,
-            Err(_late) => return Err(DatabaseError::Claimed { tenant, waited: WAIT }),
-        }
-        let session = Mutex::new(Some(session));
-        Ok(Self { tenant, session, runtime: Handle::current(), _permit: permit })
-    }
+    held: Option<(Arc<Session>, OwnedMutexGuard<()>)>,
 }
 
 impl TenantClaim for Claim {
     fn check(&self) -> BoxFuture<'_, Result<(), DatabaseError>> {
         async move {
-            let mut session = self.session.lock().await;
+            let Some((session, _)) = &self.held else { return Err(DatabaseError::Closed) };
             // A session that lives has its locks.
-            let lives = match session.as_mut() {
-                Some(session) => timeout(ANSWER, session.settle()).await,
-                None => return Err(DatabaseError::Closed),
-            };
-            match lives {
-                Ok(Ok(())) => Ok(()),
-                _ => Err(DatabaseError::ClaimLost { tenant: self.tenant }),
-            }
+            let lives = session.ask(async |connection: &mut Connection| connection.settle().await).await;
+            lives.map_err(|_lost| DatabaseError::ClaimLost { tenant: self.tenant })
         }
         .boxed()
     }
@@ -80,9 +196,14 @@ impl TenantClaim for Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if let Some(session) = self.session.get_mut().take() {
-            self.runtime.spawn(session.close());
-        }
+        let Some((session, turn)) = self.held.take() else { return };
+        let lock = claim_key(&self.tenant);
+        session.runtime.clone().spawn(async move {
+            if let Err(error) = session.unlock(lock).await {
+                tracing::debug!(%error, "the session of the claims was lost");
+            }
+            drop(turn);
+        });
     }
 }
 
@@ -91,9 +212,13 @@ impl Drop for Claim {
 /// It asks again and again: a statement that waited on the server would hold a snapshot, for which a
 /// `CREATE INDEX CONCURRENTLY` of the one who has the lock waits in turn.
 pub(super) async fn wait_for(connection: &mut PgConnection, lock: i64) -> Result<(), sqlx::Error> {
-    let text = format!("SELECT pg_catalog.pg_try_advisory_lock({lock})");
-    while !connection.fetch_one(AssertSqlSafe(text.clone())).await?.try_get_unchecked::<bool, _>(0)? {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    while !try_lock(connection, lock).await? {
+        sleep(PAUSE).await;
     }
     Ok(())
+}
+
+async fn try_lock(connection: &mut PgConnection, lock: i64) -> Result<bool, sqlx::Error> {
+    let text = format!("SELECT pg_catalog.pg_try_advisory_lock({lock})");
+    connection.fetch_one(AssertSqlSafe(text)).await?.try_get_unchecked(0)
 }

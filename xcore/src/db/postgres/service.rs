@@ -8,11 +8,11 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, TransactionOptions};
 use sqlx::postgres::PgConnectOptions;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::alone::{alone, stream_alone, verdict_of_query};
-use super::claim::{self, Claim};
+use super::claim::{self, Claims};
 use super::connection::{Connection, prepare_options, with_client_check, with_statement_timeout};
 use super::lease::Lease;
 use super::pool::{Limits, Pool};
@@ -26,6 +26,9 @@ use crate::db::settings::redacted;
 use crate::db::{DatabaseError, DatabaseSettings, MigrationReport, Migrations};
 use crate::tenancy::TenantId;
 
+/// How many schemas one process makes, migrates or drops at once: each takes a session beside those of the pool.
+const OPERATORS: usize = 8;
+
 /// A server.
 #[derive(Debug)]
 pub(crate) struct Postgres {
@@ -33,8 +36,9 @@ pub(crate) struct Postgres {
     /// What the sessions beside the pool are opened with.
     options: PgConnectOptions,
     isolate: bool,
-    /// How many claims this process may hold at once.
-    claims: Arc<Semaphore>,
+    claims: Arc<Claims>,
+    /// How many schemas this process works on at once.
+    operators: Arc<Semaphore>,
     /// How long a removal waits for a migration of the same schema.
     drain_timeout: Duration,
 }
@@ -60,9 +64,10 @@ impl Postgres {
         };
         Ok(Self {
             pool: Pool::new(with_statement_timeout(options.clone(), settings.statement_timeout), limits),
+            claims: Claims::new(options.clone()),
+            operators: Arc::new(Semaphore::new(OPERATORS)),
             options,
             isolate: settings.isolate,
-            claims: Arc::new(Semaphore::new(claim::AT_ONCE)),
             drain_timeout: settings.drain_timeout,
         })
     }
@@ -100,12 +105,17 @@ impl Postgres {
         Ok(lease)
     }
 
+    /// Waits for the right to work on a schema, in a session beside those of the pool.
+    async fn operate(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
+        let permit = Arc::clone(&self.operators).acquire_owned().await;
+        let permit = permit.map_err(|_closed| DatabaseError::Closed)?;
+        if self.pool.is_closed() { Err(DatabaseError::Closed) } else { Ok(permit) }
+    }
+
     /// A session for work on schemas. It is closed afterwards, also when the caller goes away.
-    async fn operator(&self) -> Result<Connection, DatabaseError> {
-        if self.pool.is_closed() {
-            return Err(DatabaseError::Closed);
-        }
-        Ok(Connection::open(&self.options, Instant::now()).await?)
+    async fn operator(&self) -> Result<(Connection, OwnedSemaphorePermit), DatabaseError> {
+        let permit = self.operate().await?;
+        Ok((Connection::open(&self.options, Instant::now()).await?, permit))
     }
 }
 
@@ -193,7 +203,7 @@ impl Backend for Postgres {
             if self.is_shared(id) {
                 return Ok(());
             }
-            let mut operator = self.operator().await?;
+            let (mut operator, _permit) = self.operator().await?;
             let made = schema::create(&mut operator.raw, id).await;
             operator.close().await;
             made
@@ -221,7 +231,7 @@ impl Backend for Postgres {
 
     fn tenants(&self) -> BoxFuture<'_, Result<Vec<TenantId>, DatabaseError>> {
         async move {
-            let mut operator = self.operator().await?;
+            let (mut operator, _permit) = self.operator().await?;
             let tenants = schema::tenants(&mut operator.raw).await;
             operator.close().await;
             tenants
@@ -235,12 +245,10 @@ impl Backend for Postgres {
         _removal: bool,
     ) -> BoxFuture<'a, Result<Box<dyn TenantClaim>, DatabaseError>> {
         async move {
-            let deadline = Instant::now() + claim::WAIT;
-            let permit = match timeout(claim::WAIT, Arc::clone(&self.claims).acquire_owned()).await {
-                Ok(permit) => permit.map_err(|_closed| DatabaseError::Closed)?,
-                Err(_late) => return Err(DatabaseError::Claimed { tenant: *id, waited: claim::WAIT }),
-            };
-            let claim = Claim::take(self.operator().await?, *id, permit, deadline).await?;
+            if self.pool.is_closed() {
+                return Err(DatabaseError::Closed);
+            }
+            let claim = self.claims.take(*id).await?;
             let claim: Box<dyn TenantClaim> = Box::new(claim);
             Ok(claim)
         }
@@ -261,7 +269,7 @@ impl Backend for Postgres {
                 return Err(DatabaseError::NotRemovable { tenant: *id });
             }
             let evacuated = self.pool.evacuate(*id).await?;
-            let mut operator = self.operator().await?;
+            let (mut operator, permit) = self.operator().await?;
             let id = *id;
             let lock = claim::wait_for(&mut operator.raw, schema::lock_key(Target::Tenant(id)));
             let waited = self.drain_timeout;
@@ -274,7 +282,7 @@ impl Backend for Postgres {
             let dropping = self.pool.runtime.spawn(async move {
                 let dropped = schema::drop(&mut operator.raw, &id).await;
                 operator.close().await;
-                drop(evacuated);
+                drop((evacuated, permit));
                 dropped
             });
             dropping.await.unwrap_or(Err(DatabaseError::Closed))
@@ -289,6 +297,7 @@ impl Backend for Postgres {
     ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>> {
         async move {
             let target = self.place(place);
+            let _permit = self.operate().await?;
             // Asks whether the schema is there, and counts this run as a user of it.
             let user = self.pool.lend(target).await?;
             let migrated = migrate::migrate(&self.options, target, place, migrations).await;

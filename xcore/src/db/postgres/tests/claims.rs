@@ -5,8 +5,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait};
 use sqlx::{Executor, Row};
 
-use super::{Kitchen, TABLES, cake, count, eventually, id};
-use crate::db::postgres::claim::AT_ONCE;
+use super::{Kitchen, TABLES, cake, count, eventually, id, poll_times};
 use crate::db::{Database, DatabaseError, Migrations};
 use crate::tenancy::Tenant;
 
@@ -42,34 +41,69 @@ async fn one_process_at_a_time_has_the_claim_on_a_tenant() {
     waiting.await.unwrap().unwrap();
 }
 
+/// How many sessions there are for claims.
+async fn claim_sessions(kitchen: &Kitchen) -> i64 {
+    let text = "SELECT count(DISTINCT pid) FROM pg_locks WHERE locktype = 'advisory' \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    kitchen.beside().await.fetch_one(text).await.unwrap().get(0)
+}
+
 #[tokio::test]
-async fn a_claim_hinders_nobody_who_serves_or_migrates() {
+async fn claims_hinder_nobody_who_serves_or_migrates_or_claims_another_tenant() {
     let kitchen = Kitchen::with(|settings| settings.connections = 1).await;
     let mut claims = Vec::new();
-    for n in 0..AT_ONCE {
+    for n in 0..100 {
         claims.push(kitchen.database.claim(&id(&format!("t{n}")), false).await.unwrap());
     }
-    assert!(!is_free(&kitchen.database, "one-more").await, "the sessions for claims are bounded");
+    assert_eq!(claim_sessions(&kitchen).await, 1);
+    assert!(is_free(&kitchen.database, "one-more").await);
     let served = kitchen.tenant("t0").await;
     assert_eq!(count(&served).await, 0);
     kitchen.database.migrate_tenant(&id("t0"), &[Migrations::of::<Shelf>("orders")]).await.unwrap();
     kitchen.database.remove(&id("t0"), claims[0].as_ref()).await.unwrap();
+    let other = beside(&kitchen).await;
+    assert!(!is_free(&other, "t99").await);
     claims.pop();
-    assert!(is_free(&kitchen.database, "one-more").await);
+    assert!(is_free(&other, "t99").await && !is_free(&other, "t98").await, "one is given back alone");
+    drop(claims);
+    eventually("no session without a claim", || async { claim_sessions(&kitchen).await == 0 }).await;
 }
 
 #[tokio::test]
-async fn a_claim_whose_session_was_lost_is_reported_and_nothing_is_dropped() {
+async fn a_claim_that_nobody_waits_for_any_more_is_given_back() {
+    let kitchen = Kitchen::new().await;
+    let other = beside(&kitchen).await;
+    let held = kitchen.database.claim(&id("globex"), false).await.unwrap();
+    for polls in 1..40 {
+        poll_times(polls, kitchen.database.claim(&id("acme"), false)).await;
+        drop(other.claim(&id("acme"), false).await.unwrap());
+    }
+    held.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn claims_whose_session_was_lost_are_reported_and_nothing_is_dropped() {
     let kitchen = Kitchen::new().await;
     let acme = kitchen.tenant("acme").await;
     let other = beside(&kitchen).await;
     let claim = kitchen.database.claim(&id("acme"), true).await.unwrap();
-    assert_eq!(kill_claims(&kitchen).await, 1);
+    let globex = kitchen.database.claim(&id("globex"), true).await.unwrap();
+    assert_eq!(kill_claims(&kitchen).await, 2);
     let taken = other.claim(&id("acme"), true).await.unwrap();
-    for lost in [claim.check().await, kitchen.database.remove(&id("acme"), claim.as_ref()).await] {
+    // The lost session is replaced, and no claim of it comes to life again.
+    let next = kitchen.database.claim(&id("initech"), true).await.unwrap();
+    for lost in [
+        claim.check().await,
+        globex.check().await,
+        kitchen.database.remove(&id("acme"), claim.as_ref()).await,
+    ] {
         let Err(lost) = lost else { panic!("the claim is another one's") };
         assert!(matches!(lost, DatabaseError::ClaimLost { .. }) && lost.is_unavailable(), "{lost}");
     }
+    next.check().await.unwrap();
+    drop((claim, globex));
+    next.check().await.unwrap();
+    drop(kitchen.database.claim(&id("globex"), true).await.unwrap());
     assert_eq!(count(&acme).await, 0, "its schema is still there");
     other.remove(&id("acme"), taken.as_ref()).await.unwrap();
     assert!(!kitchen.database.exists(&id("acme")).await.unwrap());
