@@ -17,7 +17,7 @@ pub(crate) fn check_contradictions(tree: &Node, problems: &mut Problems) {
     tree.open_directory_of_one_database(problems);
     tree.connections_of_one_file(problems);
     tree.keys_of_another_database(problems);
-    tree.more_ready_than_allowed(problems);
+    tree.more_than_connections(problems);
     tree.cache_sizes(problems);
 }
 
@@ -28,7 +28,7 @@ const FILE_CONNECTIONS: u32 = 64;
 const FILE_KEYS: &[&str] = &["max_open"];
 
 /// Keys of `services.database` that mean something for a server only.
-const SERVER_KEYS: &[&str] = &["min_connections", "statement_timeout"];
+const SERVER_KEYS: &[&str] = &["min_connections", "active_connections", "statement_timeout"];
 
 struct Tree<'a>(&'a Node);
 
@@ -149,18 +149,20 @@ impl Tree<'_> {
         }
     }
 
-    /// More connections kept open than there may be.
-    fn more_ready_than_allowed(&self, problems: &mut Problems) {
-        let path = "services.database.min_connections";
+    /// More connections kept open, or working, than there may be.
+    fn more_than_connections(&self, problems: &mut Problems) {
         let connections = self.value::<Whole<1, 1024>>("services.database.connections");
-        if let (Some(least), Some(most)) = (self.value::<Whole<1, 1024>>(path), connections)
-            && self.database().is_some_and(|url| url.is_postgres())
-            && least > most
-        {
-            let message =
-                format!("`{path}` ({least}) is larger than `services.database.connections` ({most})");
-            let help = "make `min_connections` at most as large as `connections`".to_owned();
-            push(problems, self.problem(path, message), help);
+        for key in ["min_connections", "active_connections"] {
+            let path = format!("services.database.{key}");
+            if let (Some(some), Some(most)) = (self.value::<Whole<1, 1024>>(&path), connections)
+                && self.database().is_some_and(|url| url.is_postgres())
+                && some > most
+            {
+                let message =
+                    format!("`{path}` ({some}) is larger than `services.database.connections` ({most})");
+                let help = format!("make `{key}` at most as large as `connections`");
+                push(problems, self.problem(&path, message), help);
+            }
         }
     }
 

@@ -33,6 +33,9 @@ settings! {
         /// How many connections to the PostgreSQL server are kept open when nobody needs them, none by default. Not for
         /// SQLite files.
         min_connections: Option<u32> = optional Whole<1, 1024>;
+        /// How many of the connections to the PostgreSQL server work at once, all of them by default. With more connections than
+        /// work at once, each serves fewer tenants and keeps their plans. Not for SQLite files.
+        active_connections: Option<u32> = optional Whole<1, 1024>;
         /// How long a statement waits for another one's lock.
         busy_timeout: Duration = default Span, "5s";
         /// How long a statement may take on the PostgreSQL server, as long as it needs by default. Not for SQLite files, and

@@ -25,6 +25,7 @@ pub(super) fn database(config: &Config, mode: OpenMode) -> Result<Option<Databas
     }
     settings.connections = section.connections as usize;
     settings.min_connections = section.min_connections.unwrap_or(0) as usize;
+    settings.active_connections = section.active_connections.map(|active| active as usize);
     settings.statement_timeout = section.statement_timeout;
     settings.busy_timeout = section.busy_timeout;
     settings.drain_timeout = config.app.shutdown_grace;

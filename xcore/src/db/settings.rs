@@ -22,6 +22,9 @@ pub struct DatabaseSettings {
     pub min_connections: usize,
     /// How long a statement may take on the server; `None`, the default, is no limit. Not for the embedded database.
     pub statement_timeout: Option<Duration>,
+    /// How many connections to a server work at once; `None`: all of them. With more connections than that, each serves fewer
+    /// tenants, whose plans and catalog entries it keeps.
+    pub active_connections: Option<usize>,
     /// How long a writer waits for another one, or a statement on a server for a lock; default 5 s.
     pub busy_timeout: Duration,
     /// How long a caller waits for a connection, or for a tenant database to become free; default 5 s.
@@ -91,6 +94,7 @@ impl DatabaseSettings {
             connections: 4,
             min_connections: 0,
             statement_timeout: None,
+            active_connections: None,
             busy_timeout: Duration::from_secs(5),
             acquire_timeout: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(10),

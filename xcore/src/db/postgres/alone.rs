@@ -5,6 +5,7 @@ use sea_orm::DbErr;
 
 use super::lease::Lease;
 use super::run;
+use super::target::Target;
 use super::text::{Verdict, judge};
 use crate::db::DatabaseError;
 use crate::db::backend::Sql;
@@ -51,33 +52,40 @@ pub(super) use alone;
 /// The same for rows one by one.
 pub(super) async fn stream_alone(lease: &mut Lease, sql: Sql, verdict: Verdict, table: Table) {
     let target = lease.target();
-    let mut again = true;
+    if let Err(error) = stream_rows(lease, &sql, verdict, target, &table).await {
+        table.put(Err(error)).await;
+    }
+}
+
+/// The rows, as `target` has them. An error is put on the table like a row, unless it came before all rows: that is returned.
+pub(super) async fn stream_rows(
+    lease: &mut Lease,
+    sql: &Sql,
+    verdict: Verdict,
+    target: Target,
+    table: &Table,
+) -> Result<(), DbErr> {
+    let mut may_be_stale = true;
     loop {
-        let connection = match lease.start(verdict).await {
-            Ok(connection) => connection,
-            Err(error) => return table.put(Err(error)).await,
-        };
-        let mut stale = false;
+        let mut first = true;
         let mut failed = None;
-        let mut rows = run::stream(connection, &sql, target);
+        let mut rows = run::stream(lease.start(verdict).await?, sql, target);
         while let Some(row) = rows.next().await {
             failed = row.as_ref().err().cloned();
-            stale = again && failed.as_ref().is_some_and(run::is_stale_plan);
-            if stale {
+            if first && failed.is_some() {
                 break;
             }
-            again = false;
+            first = false;
             table.put(row).await;
         }
         drop(rows);
         lease.finish(failed.as_ref());
-        if !stale {
-            return;
+        let Some(error) = failed.filter(|_| first) else { return Ok(()) };
+        if !may_be_stale || !run::is_stale_plan(&error) {
+            return Err(error);
         }
-        again = false;
-        if let Err(error) = lease.forget_plans().await {
-            return table.put(Err(error)).await;
-        }
+        may_be_stale = false;
+        lease.forget_plans().await?;
     }
 }
 

@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgConnectio
 
 use sqlx::postgres::{PgConnectOptions, PgRow};
 
+use super::pool::Way;
 use super::target::{NOBODY, Target};
 use crate::db::DatabaseError;
 
@@ -66,7 +67,8 @@ impl Connection {
         let now = Instant::now();
         Ok(Self {
             raw,
-            stands: None,
+            // I4: opened with it.
+            stands: Some(Target::Nobody),
             checked: now,
             retires,
             used: now,
@@ -102,6 +104,19 @@ impl Connection {
     /// Forgets where the session stands.
     pub(super) fn doubt(&mut self) {
         self.stands = None;
+    }
+
+    /// Whether a statement that names every table in full means the same here as on the target.
+    pub(super) fn serves_in_full(&self, target: Target) -> bool {
+        self.stands_on(target) || self.stands_on(Target::Nobody)
+    }
+
+    /// Whether a statement that goes this way can run at once.
+    pub(super) fn serves(&self, target: Target, way: Way) -> bool {
+        match way {
+            Way::Switched => self.stands_on(target),
+            Way::InFull => self.serves_in_full(target),
+        }
     }
 
     /// Moves the session to a target, and finds out whether its schema exists, in one round trip.
@@ -176,7 +191,9 @@ impl Connection {
         {
             self.fresh = true;
         }
-        self.control("DISCARD ALL").await
+        self.control("DISCARD ALL").await?;
+        self.stands = Some(Target::Nobody);
+        Ok(())
     }
 
     /// Forgets the plans of this session.

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use tokio::time::timeout;
 
 use super::connection::Connection;
-use super::pool::Held;
+use super::pool::{Held, Way};
 use super::run;
 use super::target::Target;
 use super::text::Verdict;
@@ -37,6 +37,8 @@ pub(super) struct Lease {
     fresh: bool,
     /// The search path may be another one within the open transaction.
     displaced: bool,
+    /// Something may have been defined that changes what statements mean.
+    defines: bool,
     broken: bool,
 }
 
@@ -58,6 +60,7 @@ impl Lease {
             tainted: false,
             fresh: false,
             displaced: false,
+            defines: false,
             broken: false,
         }
     }
@@ -78,6 +81,16 @@ impl Lease {
         self.connection.as_mut().ok_or(DatabaseError::Closed)
     }
 
+    #[cfg(test)]
+    fn count_switch(&self) {
+        if let Some(held) = &self.held {
+            held.pool.switches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    #[cfg(not(test))]
+    fn count_switch(&self) {}
+
     /// Makes sure that the session stands on the target.
     pub(super) async fn stand(&mut self) -> Result<(), DatabaseError> {
         let target = self.target;
@@ -85,6 +98,7 @@ impl Lease {
             return Ok(());
         }
         self.running = Some(Running::Reads);
+        self.count_switch();
         #[cfg(test)]
         let switched = {
             let mutant = self.held.as_ref().map(|held| held.pool.mutant.current());
@@ -92,6 +106,40 @@ impl Lease {
         };
         #[cfg(not(test))]
         let switched = self.connection()?.switch(target).await;
+        self.running = None;
+        if let Err(DatabaseError::Engine { source }) = &switched
+            && run::is_broken(source)
+        {
+            self.break_off();
+        }
+        switched
+    }
+
+    pub(super) async fn stand_as(&mut self, way: Way) -> Result<(), DatabaseError> {
+        match way {
+            Way::Switched => self.stand().await,
+            Way::InFull => self.stand_apart().await,
+        }
+    }
+
+    /// Makes sure that a statement which names its tables in full may run: on the target, or where the path names nobody. Never on
+    /// the path of another tenant, where a trigger or default could reach it.
+    pub(super) async fn stand_apart(&mut self) -> Result<(), DatabaseError> {
+        let target = self.target;
+        #[cfg(test)]
+        if self
+            .held
+            .as_ref()
+            .is_some_and(|held| held.pool.mutant.is(super::mutants::Mutant::SendsInFullAnywhere))
+        {
+            return Ok(());
+        }
+        if self.connection()?.serves_in_full(target) {
+            return Ok(());
+        }
+        self.count_switch();
+        self.running = Some(Running::Reads);
+        let switched = self.connection()?.switch(Target::Nobody).await;
         self.running = None;
         if let Err(DatabaseError::Engine { source }) = &switched
             && run::is_broken(source)
@@ -126,6 +174,7 @@ impl Lease {
         }
         self.running = Some(if verdict.writes { Running::Writes } else { Running::Reads });
         self.tainted |= verdict.session;
+        self.defines |= verdict.defines;
         self.displaced = self.in_transaction && verdict.session;
         #[cfg(test)]
         let verdict = Verdict { session: verdict.session && !self.trusts_all_sql(), ..verdict };
@@ -168,6 +217,11 @@ impl Lease {
 
     /// The transaction has ended; what it has set outlives it.
     pub(super) fn end_transaction(&mut self) {
+        if self.defines
+            && let Some(held) = &self.held
+        {
+            held.pool.plain.doubt_all();
+        }
         self.in_transaction = false;
         self.displaced = false;
         if self.tainted
@@ -216,6 +270,12 @@ impl Lease {
     /// The operation ran to its end, well or not.
     pub(super) fn finish(&mut self, error: Option<&DbErr>) {
         self.running = None;
+        if self.defines
+            && !self.in_transaction
+            && let Some(held) = &self.held
+        {
+            held.pool.plain.doubt_all();
+        }
         if error.is_some_and(run::is_broken_by) {
             self.break_off();
         }
@@ -253,8 +313,12 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let (Some(connection), Some(held)) = (self.connection.take(), self.held.take()) else { return };
+        if self.defines {
+            held.pool.plain.doubt_all();
+        }
         let cleaning = Cleaning {
             drain: self.running.is_some(),
+            defines: self.defines,
             roll_back: self.in_transaction,
             reset: self.tainted,
             broken: self.broken,
@@ -274,6 +338,7 @@ impl Drop for Lease {
 #[derive(Clone, Copy)]
 struct Cleaning {
     drain: bool,
+    defines: bool,
     roll_back: bool,
     reset: bool,
     broken: bool,
@@ -301,6 +366,10 @@ impl Cleaning {
         }
         if self.drain && !matches!(timeout(PATIENCE, connection.settle()).await, Ok(Ok(()))) {
             return connection.abandon().await;
+        }
+        if self.defines {
+            // What was still under way has ended now.
+            held.pool.plain.doubt_all();
         }
         let restored = timeout(PATIENCE * 50, self.restore(&mut connection)).await;
         if !matches!(restored, Ok(Ok(()))) {

@@ -7,13 +7,19 @@
 //! | I3 SQL that may change the session leads to a full reset | `text.rs`, `lease.rs` |
 //! | I4 a fresh or reset session's search path names nothing | `connection.rs` |
 //! | I5 a missing schema is an error | `target.rs`, `pool.rs`, `migrate.rs` |
+//!
+//! A statement goes one of two ways. Most are read (`qualify`), sent with the tenant's schema before each table, and need no
+//! switch (`in_full.rs`, `plain.rs`). The rest goes by the session's search path (`alone.rs`, `session.rs`).
 
 mod alone;
 mod claim;
 mod connection;
+mod in_full;
 mod lease;
 mod migrate;
+mod plain;
 mod pool;
+mod qualify;
 mod run;
 mod schema;
 mod service;

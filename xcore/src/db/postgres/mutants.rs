@@ -21,6 +21,8 @@ pub(super) enum Mutant {
     FreshSessionsReadPublic,
     /// I5
     AsksForNoSchema,
+    /// A statement in full is sent on any session, also on that of another tenant.
+    SendsInFullAnywhere,
 }
 
 impl Mutant {
@@ -59,6 +61,7 @@ impl Chosen {
             ForgetsAFreshSession,
             FreshSessionsReadPublic,
             AsksForNoSchema,
+            SendsInFullAnywhere,
         ];
         all.into_iter().find(|mutant| self.is(*mutant)).unwrap_or(None)
     }

@@ -1,7 +1,7 @@
 //! The sessions of the server, shared by all tenants.
 //!
-//! There are as many places as connections are allowed. Whoever wants a session first gets a permit, in the order of
-//! asking, so there is a place for each permit. A place is empty, holds an idle session, or is lent. The permit is
+//! There are as many places as connections are allowed, and at most as many permits. Whoever wants a session first gets a
+//! permit, in the order of asking, so there is a place for each permit. A place is empty, holds an idle session, or is lent. The permit is
 //! given back only after the session was dealt with, so no session is ever lost.
 
 use std::collections::{HashMap, HashSet};
@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::lease::Lease;
+use super::plain::{self, Plain};
 use super::run::is_broken;
 use super::target::Target;
 use crate::db::DatabaseError;
@@ -26,6 +27,8 @@ pub(super) struct Limits {
     pub(super) connections: usize,
     /// How many sessions are kept open when nobody needs them.
     pub(super) min_connections: usize,
+    /// How many of them work at once.
+    pub(super) active: usize,
     pub(super) acquire_timeout: Duration,
     pub(super) drain_timeout: Duration,
 }
@@ -43,9 +46,15 @@ pub(super) struct Pool {
     permits: Arc<Semaphore>,
     state: Mutex<State>,
     left: Notify,
+    pub(super) plain: Arc<Plain>,
     pub(super) runtime: Handle,
     #[cfg(test)]
     pub(super) mutant: super::mutants::Chosen,
+    #[cfg(test)]
+    pub(super) switches: std::sync::atomic::AtomicUsize,
+    /// Statements that named their tables in full.
+    #[cfg(test)]
+    pub(super) in_full: std::sync::atomic::AtomicUsize,
 }
 
 struct State {
@@ -55,6 +64,15 @@ struct State {
     /// When a session was found broken; older ones are asked before they serve.
     broken: Option<Instant>,
     closed: bool,
+}
+
+/// How a statement finds its tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By the session's search path.
+    Switched,
+    /// They are named in full.
+    InFull,
 }
 
 enum Place {
@@ -68,7 +86,7 @@ impl Pool {
         let places = (0..limits.connections).map(|_| Place::Empty).collect();
         let pool = Arc::new(Self {
             options,
-            permits: Arc::new(Semaphore::new(limits.connections)),
+            permits: Arc::new(Semaphore::new(limits.active)),
             limits,
             state: Mutex::new(State {
                 places,
@@ -78,11 +96,17 @@ impl Pool {
                 closed: false,
             }),
             left: Notify::new(),
+            plain: Arc::default(),
             runtime: Handle::current(),
             #[cfg(test)]
             mutant: Default::default(),
+            #[cfg(test)]
+            switches: Default::default(),
+            #[cfg(test)]
+            in_full: Default::default(),
         });
         pool.runtime.spawn(look_after(Arc::downgrade(&pool)));
+        pool.runtime.spawn(plain::answer(Arc::downgrade(&pool)));
         pool
     }
 
@@ -93,16 +117,21 @@ impl Pool {
 
     /// Lends a session that stands on the target.
     pub(super) async fn lend(self: &Arc<Self>, target: Target) -> Result<Lease, DatabaseError> {
+        self.lend_for(target, Way::Switched).await
+    }
+
+    /// Lends a session that serves the target in this way.
+    pub(super) async fn lend_for(self: &Arc<Self>, target: Target, way: Way) -> Result<Lease, DatabaseError> {
         let waited = self.limits.acquire_timeout;
         let deadline = Instant::now() + waited;
         let permit = match timeout(waited, Arc::clone(&self.permits).acquire_owned()).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_closed)) => return Err(DatabaseError::Closed),
             Err(_late) => {
-                return Err(DatabaseError::NoConnection { connections: self.limits.connections, waited });
+                return Err(DatabaseError::NoConnection { connections: self.limits.active, waited });
             }
         };
-        let (held, idle) = self.take_place(permit, target)?;
+        let (held, idle) = self.take_place(permit, target, way)?;
         let reused = idle.is_some();
         let connection = match idle {
             Some(connection) => self.examined(*connection).await,
@@ -113,11 +142,11 @@ impl Pool {
             None => self.connect(deadline).await?,
         };
         let mut lease = Lease::new(held, connection, target);
-        match lease.stand().await {
+        match lease.stand_as(way).await {
             // The session had died in the pool; nothing of the caller's was sent yet.
             Err(DatabaseError::Engine { source }) if reused && is_broken(&source) => {
                 lease.replace(self.connect(deadline).await?);
-                lease.stand().await?;
+                lease.stand_as(way).await?;
             }
             stood => stood?,
         }
@@ -129,6 +158,7 @@ impl Pool {
         self: &Arc<Self>,
         permit: OwnedSemaphorePermit,
         target: Target,
+        way: Way,
     ) -> Result<(Held, Option<Box<Connection>>), DatabaseError> {
         let mut state = self.state();
         if state.closed {
@@ -140,14 +170,16 @@ impl Pool {
             }
             *state.users.entry(id).or_default() += 1;
         }
+        let weight = target.weights();
         let best = (0..state.places.len())
             .filter_map(|at| match &state.places[at] {
                 Place::Lent => None,
-                Place::Empty => Some((false, target.weight(at), at)),
-                Place::Idle(connection) => Some((connection.stands_on(target), target.weight(at), at)),
+                // What is opened now names nobody.
+                Place::Empty => Some((way == Way::InFull, weight(at), at)),
+                Place::Idle(connection) => Some((connection.serves(target, way), weight(at), at)),
             })
             .max();
-        // There are as many permits as places.
+        // There is a place for each permit.
         let at = best.map_or(0, |(_, _, at)| at);
         let idle = match std::mem::replace(&mut state.places[at], Place::Lent) {
             Place::Idle(connection) => Some(connection),
@@ -244,7 +276,7 @@ impl Pool {
 
     pub(super) async fn close(&self) {
         self.state().closed = true;
-        let all = u32::try_from(self.limits.connections).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.limits.active).unwrap_or(u32::MAX);
         // After this time the sessions that are still lent are closed when they come back.
         let _ = timeout(self.limits.drain_timeout, self.permits.acquire_many(all)).await;
         self.permits.close();

@@ -16,7 +16,11 @@ use crate::db::backend::{Origin, Sql};
 /// columns are never shared between tenants, whose tables may differ in version.
 fn query(sql: &Sql, target: Target) -> Query<'static, Postgres, SqlxValues> {
     let values = sql.values.clone().unwrap_or_else(|| sea_orm::Values(Vec::new()));
-    let text = format!("/*{}*/ {}", target.schema(), sql.text);
+    let text = match target {
+        // Each table is named in full.
+        Target::Nobody => sql.text.clone(),
+        _ => format!("/*{}*/ {}", target.schema(), sql.text),
+    };
     sqlx::query_with(AssertSqlSafe(text), SqlxValues(values))
 }
 
@@ -86,6 +90,12 @@ fn has_code(error: &DbErr, wanted: &str) -> bool {
 pub(super) fn is_stale_plan(error: &DbErr) -> bool {
     // `feature_not_supported` has no code of its own for it.
     has_code(error, "0A000") && error.to_string().contains("cached plan must not change result type")
+}
+
+/// Whether something was not found by its name: a table, a column, a function or operator (or which of them), a type, a schema. Nothing of the
+/// statement was done.
+pub(super) fn is_unknown_name(error: &DbErr) -> bool {
+    ["42P01", "42703", "42883", "42704", "42725", "3F000"].iter().any(|code| has_code(error, code))
 }
 
 /// Whether a table was not found, which may be because the schema is gone.

@@ -113,6 +113,6 @@ pub(super) fn claim_key(id: &TenantId) -> i64 {
 /// The first half says that a lock is ours, and what for. Names that share the second half wait for each other, nothing more.
 fn key(purpose: u32, target: Target) -> i64 {
     // Any spread of names will do; places are as good a seed as another.
-    let low = target.weight(usize::MAX) & 0xffff_ffff;
+    let low = target.weights()(usize::MAX) & 0xffff_ffff;
     i64::from(purpose) << 32 | i64::from(u32::try_from(low).unwrap_or_default())
 }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::alone::{alone, stream_alone, verdict_of_query};
 use super::claim::{self, Claims};
 use super::connection::{Connection, prepare_options, with_client_check, with_statement_timeout};
+use super::in_full::Texts;
 use super::lease::Lease;
 use super::pool::{Limits, Pool};
 use super::session::PostgresSession;
@@ -33,6 +34,7 @@ const OPERATORS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Postgres {
     pub(super) pool: Arc<Pool>,
+    pub(super) texts: Texts,
     /// What the sessions beside the pool are opened with.
     options: PgConnectOptions,
     isolate: bool,
@@ -59,6 +61,10 @@ impl Postgres {
         let limits = Limits {
             connections: settings.connections.clamp(1, 10_000),
             min_connections: settings.min_connections.min(settings.connections),
+            active: settings
+                .active_connections
+                .unwrap_or(settings.connections)
+                .clamp(1, settings.connections.max(1)),
             acquire_timeout: settings.acquire_timeout,
             drain_timeout: settings.drain_timeout,
         };
@@ -66,6 +72,7 @@ impl Postgres {
             pool: Pool::new(with_statement_timeout(options.clone(), settings.statement_timeout), limits),
             claims: Claims::new(options.clone()),
             operators: Arc::new(Semaphore::new(OPERATORS)),
+            texts: Texts::default(),
             options,
             isolate: settings.isolate,
             drain_timeout: settings.drain_timeout,
@@ -81,7 +88,7 @@ impl Postgres {
         if self.is_shared(id) { Target::Public } else { Target::Tenant(*id) }
     }
 
-    fn target(&self, scope: &Scope) -> Target {
+    pub(super) fn target(&self, scope: &Scope) -> Target {
         match scope {
             Scope::Tenant(tenant) => self.target_of(tenant.id()),
             Scope::Shared => Target::Public,
@@ -120,7 +127,7 @@ impl Postgres {
 }
 
 /// Another tenant may have the name by now.
-fn check_life(scope: &Scope) -> Result<(), DatabaseError> {
+pub(super) fn check_life(scope: &Scope) -> Result<(), DatabaseError> {
     match scope {
         Scope::Tenant(tenant) if tenant.has_ended() => Err(DatabaseError::Missing { tenant: *tenant.id() }),
         _ => Ok(()),
@@ -134,6 +141,9 @@ impl Backend for Postgres {
 
     fn execute<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<ExecResult, DbErr>> {
         async move {
+            if let Some(in_full) = self.in_full(scope, &sql) {
+                return in_full.execute(self, scope, sql).await;
+            }
             let verdict = judge(&sql.text);
             let mut lease = self.lease(scope).await?;
             let result = alone!(lease, sql, verdict, execute);
@@ -148,6 +158,9 @@ impl Backend for Postgres {
         sql: Sql,
     ) -> BoxFuture<'a, Result<Option<QueryResult>, DbErr>> {
         async move {
+            if let Some(in_full) = self.in_full(scope, &sql) {
+                return in_full.query_one(self, scope, sql).await;
+            }
             let verdict = verdict_of_query(&sql)?;
             let mut lease = self.lease(scope).await?;
             alone!(lease, sql, verdict, query_one)
@@ -157,6 +170,9 @@ impl Backend for Postgres {
 
     fn query_all<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Vec<QueryResult>, DbErr>> {
         async move {
+            if let Some(in_full) = self.in_full(scope, &sql) {
+                return in_full.query_all(self, scope, sql).await;
+            }
             let verdict = verdict_of_query(&sql)?;
             let mut lease = self.lease(scope).await?;
             alone!(lease, sql, verdict, query_all)
@@ -166,6 +182,9 @@ impl Backend for Postgres {
 
     fn stream<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Rows<'static>, DbErr>> {
         async move {
+            if let Some(in_full) = self.in_full(scope, &sql) {
+                return in_full.stream(self, scope, sql).await;
+            }
             let verdict = verdict_of_query(&sql)?;
             let mut lease = self.lease(scope).await?;
             let rows = RowStream::produce(move |table| async move {
@@ -279,9 +298,11 @@ impl Backend for Postgres {
             // Behind the lock, see `claim.rs`.
             claim.check().await?;
             // In one piece, also when the caller goes away: nobody may begin to use a schema that is being dropped.
+            let plain = Arc::clone(&self.pool);
             let dropping = self.pool.runtime.spawn(async move {
                 let dropped = schema::drop(&mut operator.raw, &id).await;
                 operator.close().await;
+                plain.plain.doubt(&id);
                 drop((evacuated, permit));
                 dropped
             });
@@ -302,6 +323,10 @@ impl Backend for Postgres {
             let user = self.pool.lend(target).await?;
             let migrated = migrate::migrate(&self.options, target, place, migrations).await;
             self.pool.doubt(target);
+            match target {
+                Target::Tenant(id) => self.pool.plain.doubt(&id),
+                _ => self.pool.plain.doubt_all(),
+            }
             drop(user);
             migrated
         }

@@ -17,6 +17,8 @@ pub(super) enum Target {
     Public,
     /// The framework's own.
     Directory,
+    /// None: only what is named in full, or is the server's own, is found.
+    Nobody,
 }
 
 impl Target {
@@ -26,6 +28,7 @@ impl Target {
             Self::Tenant(id) => id.as_str(),
             Self::Public => "public",
             Self::Directory => DIRECTORY,
+            Self::Nobody => NOBODY,
         }
     }
 
@@ -35,6 +38,7 @@ impl Target {
             Self::Tenant(id) => format!("\"{id}\", public"),
             Self::Public => "public".to_owned(),
             Self::Directory => DIRECTORY.to_owned(),
+            Self::Nobody => NOBODY.to_owned(),
         }
     }
 
@@ -42,6 +46,9 @@ impl Target {
     /// search_path` would accept any name and then read `public`.
     pub(super) fn switch(&self) -> String {
         let (path, schema) = (self.path(), self.schema());
+        if matches!(self, Self::Nobody) {
+            return format!("SELECT pg_catalog.set_config('search_path', '{path}', false)");
+        }
         format!(
             "SELECT pg_catalog.set_config('search_path', '{path}', false) FROM pg_catalog.pg_namespace WHERE nspname = '{schema}'"
         )
@@ -50,12 +57,12 @@ impl Target {
     /// How much this target wants a place of the pool: each target has an order of places of its own, which does not
     /// change when others come or go (rendezvous hashing). So a backend sees few tenants, and keeps their catalog
     /// entries and plans.
-    pub(super) fn weight(&self, place: usize) -> u64 {
+    pub(super) fn weights(&self) -> impl Fn(usize) -> u64 {
         let name = self.schema().bytes();
         let seed = name.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        mix(seed ^ mix(place as u64))
+        move |place| mix(seed ^ mix(place as u64))
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Verdict {
     pub(super) fresh: bool,
     /// How the server reads it depends on settings, so it may do more than is seen here.
     pub(super) unclear: bool,
+    /// It may make, change or drop functions, types or tables.
+    pub(super) defines: bool,
 }
 
 /// What may stand before a parenthesis without being the call of an unknown function.
@@ -147,6 +149,22 @@ const HARMLESS: &[&str] = &[
 const TRANSACTION: &[&str] =
     &["abort", "begin", "commit", "end", "release", "rollback", "savepoint", "start"];
 
+/// What changes the session and defines nothing that outlives it.
+const SETTINGS: &[&str] = &[
+    "close",
+    "deallocate",
+    "declare",
+    "discard",
+    "fetch",
+    "listen",
+    "lock",
+    "notify",
+    "reset",
+    "set",
+    "show",
+    "unlisten",
+];
+
 /// What a session remembers of inserts.
 const SEQUENCES: &[&str] = &["currval", "lastval"];
 
@@ -173,6 +191,7 @@ pub(super) fn judge(text: &str) -> Verdict {
                 verdict.writes = true;
                 // A statement may begin with a parenthesis: `(SELECT ..) UNION ..`.
                 verdict.session |= token != Token::Open;
+                verdict.defines |= token != Token::Open;
             }
             Token::Word(word) => verdict.take_word(word, before),
             Token::Open => {
@@ -182,6 +201,8 @@ pub(super) fn judge(text: &str) -> Verdict {
                     _ => true,
                 };
                 verdict.session |= !harmless;
+                // The server's own do not define anything; what others do is not known.
+                verdict.defines |= !harmless && !matches!(before, Token::Word(name) if is_own(name));
             }
             _ => {}
         }
@@ -199,8 +220,16 @@ pub(super) fn judge(text: &str) -> Verdict {
         verdict.session |= statements > 0;
         verdict.writes = true;
         verdict.unclear = tokens.odd;
+        verdict.defines |= tokens.odd;
     }
     verdict
+}
+
+/// Whether a function is likely to be the server's own.
+fn is_own(name: &[u8]) -> bool {
+    name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"pg_"))
+        || is_in(name, SEQUENCES)
+        || is_in(name, &["current_setting", "set_config"])
 }
 
 fn is_in(word: &[u8], list: &[&str]) -> bool {
@@ -217,7 +246,9 @@ impl Verdict {
             return;
         }
         self.writes = true;
-        self.session |= !is(&["insert", "update", "delete", "with"]);
+        let rows = is(&["insert", "update", "delete", "with"]);
+        self.session |= !rows;
+        self.defines |= !(rows || self.transaction || is(SETTINGS));
     }
 
     fn take_word(&mut self, word: &[u8], before: Token<'_>) {
@@ -229,6 +260,7 @@ impl Verdict {
             let inserts = matches!(before, Token::Word(w) if is_in(w, &["insert", "merge"]));
             // `SELECT .. INTO TEMPORARY t`
             self.session |= !inserts;
+            self.defines |= !inserts;
             self.writes = true;
         } else if is(&["insert", "update", "delete", "merge", "share", "nextval", "setval"]) {
             self.writes = true;
@@ -450,5 +482,40 @@ mod tests {
         }
         assert!(judge("SELECT lastval()").fresh);
         assert!(!judge("").session && !judge(" ; ").session);
+    }
+
+    #[test]
+    fn what_may_define_something_is_seen() {
+        for text in [
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "create or replace view v as select 1",
+            "CREATE TABLE t (a int)",
+            "CREATE TEMP TABLE t AS SELECT make()",
+            "ALTER TABLE cake ADD price int",
+            "DROP SCHEMA acme",
+            "DO $$ BEGIN EXECUTE 'CREATE ..'; END $$",
+            "CALL make()",
+            "EXECUTE p",
+            "SELECT make()",
+            "SELECT \"make\"()",
+            "SELECT 1 INTO t FROM cake",
+            "SET x = 1; CREATE TABLE t (a int)",
+            "SELECT '\\'; CREATE TABLE t (a int); --'",
+        ] {
+            assert!(judge(text).defines, "{text}");
+        }
+        for text in [
+            "SELECT * FROM cake",
+            "INSERT INTO cake (name) VALUES ('create table') ON CONFLICT DO NOTHING",
+            "SET search_path = public",
+            "SELECT current_setting('x', true)",
+            "SELECT pg_advisory_lock(1), set_config('a.b', '1', false)",
+            "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+            "LISTEN x",
+            "BEGIN",
+            "SELECT lastval()",
+        ] {
+            assert!(!judge(text).defines, "{text}");
+        }
     }
 }

@@ -48,8 +48,9 @@ const OPERATIONS: [(&str, Operation); 6] = [
     ("begin and drop", |db, _| async move { drop(db.begin().await) }.boxed()),
 ];
 
-/// Cancels every operation at every poll, writes after each, and says how many acknowledged writes are not there.
-async fn lost_writes(kitchen: &Kitchen) -> usize {
+/// Cancels every operation at every poll, writes after each, and says how many writes were acknowledged, and how many of
+/// those are not there.
+async fn lost_writes(kitchen: &Kitchen) -> (usize, usize) {
     let acme = kitchen.tenant("acme").await;
     let globex = kitchen.tenant("globex").await;
     let mut acknowledged = Vec::new();
@@ -69,7 +70,6 @@ async fn lost_writes(kitchen: &Kitchen) -> usize {
             }
         }
     }
-    assert!(acknowledged.len() > 50, "{} cancellations are too few to say anything", acknowledged.len());
     let there: HashSet<String> = kitchen
         .beside()
         .await
@@ -79,14 +79,16 @@ async fn lost_writes(kitchen: &Kitchen) -> usize {
         .iter()
         .map(|row| row.get(0))
         .collect();
-    acknowledged.iter().filter(|name| !there.contains(*name)).count()
+    (acknowledged.len(), acknowledged.iter().filter(|name| !there.contains(*name)).count())
 }
 
 #[tokio::test]
 async fn a_future_dropped_at_any_poll_never_loses_a_later_write() {
     for connections in [1, 3] {
         let kitchen = Kitchen::with(|settings| settings.connections = connections).await;
-        assert_eq!(lost_writes(&kitchen).await, 0);
+        let (acknowledged, lost) = lost_writes(&kitchen).await;
+        assert!(acknowledged > 50, "{acknowledged} cancellations are too few to say anything");
+        assert_eq!(lost, 0);
         eventually("every place free again", || async {
             kitchen.postgres.pool.free_places().0 == connections
         })
@@ -99,7 +101,9 @@ async fn a_future_dropped_at_any_poll_never_loses_a_later_write() {
 async fn without_reset_or_close_the_same_cancellations_lose_writes() {
     let kitchen = Kitchen::with(|settings| settings.connections = 1).await;
     kitchen.postgres.pool.mutant.choose(Mutant::ReusesAnything);
-    assert!(lost_writes(&kitchen).await > 0, "the broken rule went unnoticed");
+    let (acknowledged, lost) = lost_writes(&kitchen).await;
+    // A session in a failed transaction may refuse all writes after it.
+    assert!(lost > 0 || acknowledged < 50, "the broken rule went unnoticed");
 }
 
 #[tokio::test]

@@ -227,6 +227,9 @@ impl World {
         let kinds = if mends { 9 } else { 25 };
         while Instant::now() < until {
             let (kind, tenant) = (dice.roll(kinds), dice.roll(TENANTS as u64) as usize);
+            // Whatever may define something keeps statements off the fast way for a while; every other second nobody does that.
+            let calm = (until - Instant::now()).as_secs().is_multiple_of(2);
+            let kind = if calm && (kind == 16 || kind >= 23) { 13 } else { kind };
             let operation = Arc::clone(&self).operate(kind, tenant);
             let polls = if dice.roll(4) == 0 { dice.roll(12) as usize } else { usize::MAX };
             // An operation that does not end is a defect of its own.
@@ -349,7 +352,9 @@ async fn nothing_leaks_and_nothing_is_lost_in_chaos() {
     let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
     assert!(count(&tally.ended) > 500 && count(&tally.cancelled) > 50, "too little was tried: {tally:?}");
     assert!(count(&tally.failed) < count(&tally.ended), "most must work: {tally:?}");
-    eprintln!("chaos: {tally:?}");
+    let in_full = count(&world.kitchen.postgres.pool.in_full);
+    assert!(in_full > 200, "too few statements went the fast way: {in_full}");
+    eprintln!("chaos: {tally:?}, {in_full} in full");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -1,9 +1,9 @@
 //! What the service promises, tried on a real server.
 
-mod bench;
 mod cancellation;
 mod chaos;
 mod claims;
+mod in_full;
 mod isolation;
 mod migrations;
 mod pooler;

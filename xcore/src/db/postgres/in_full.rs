@@ -1,0 +1,135 @@
+//! The fast path: a statement that names the tenant's tables in full needs no switch of the session.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use sea_orm::{DbErr, ExecResult, QueryResult};
+
+use super::alone::{alone, stream_alone, stream_rows};
+use super::lease::Lease;
+use super::pool::Way;
+use super::qualify::{Analysis, Templates};
+use super::run;
+use super::service::{Postgres, check_life};
+use super::target::Target;
+use super::text::{Verdict, judge};
+use crate::db::backend::{Origin, Rows, Scope, Sql};
+use crate::db::rows::RowStream;
+use crate::tenancy::TenantId;
+
+/// The texts that were read.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    templates: Templates,
+    hasher: foldhash::fast::RandomState,
+}
+
+/// A statement that may be sent in full, if the tenant's schema is plain.
+pub(super) struct InFull {
+    id: TenantId,
+    analysis: Arc<Analysis>,
+    hash: u64,
+}
+
+impl Postgres {
+    /// What is to be tried with a statement, if anything.
+    pub(super) fn in_full(&self, scope: &Scope, sql: &Sql) -> Option<InFull> {
+        if sql.origin == Origin::Script {
+            return None;
+        }
+        let Target::Tenant(id) = self.target(scope) else { return None };
+        let analysis = self.texts.templates.get(&sql.text);
+        if let Analysis::Switched(_) = *analysis {
+            return None;
+        }
+        let hash = self.texts.hasher.hash_one(&sql.text);
+        self.pool.plain.admits(&id, hash).then_some(InFull { id, analysis, hash })
+    }
+}
+
+impl InFull {
+    /// A session for it.
+    async fn lease(&self, service: &Postgres, scope: &Scope) -> Result<Lease, DbErr> {
+        check_life(scope)?;
+        let lease = service.pool.lend_for(Target::Tenant(self.id), Way::InFull).await?;
+        check_life(scope)?;
+        #[cfg(test)]
+        service.pool.in_full.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(lease)
+    }
+
+    /// The statement as it is sent.
+    fn filled(&self, sql: &Sql) -> (Sql, Verdict) {
+        // Others are not made.
+        let Analysis::Qualified(template) = &*self.analysis else { return (sql.clone(), judge(&sql.text)) };
+        let text = template.fill(self.id.as_str());
+        let filled = Sql { text, values: sql.values.clone(), origin: sql.origin };
+        (filled, Verdict { writes: template.writes(), ..Verdict::default() })
+    }
+}
+
+/// Runs a statement in full, with `run::$run`; by the tenant's path when a name was not found, which may be one of the shared
+/// schema. Nothing of it was done then.
+macro_rules! run_in_full {
+    ($name:ident, $result:ty) => {
+        pub(super) async fn $name(
+            self,
+            service: &Postgres,
+            scope: &Scope,
+            sql: Sql,
+        ) -> Result<$result, DbErr> {
+            let mut lease = self.lease(service, scope).await?;
+            let (filled, verdict) = self.filled(&sql);
+            let mut result = run::$name(lease.start(verdict).await?, &filled, Target::Nobody).await;
+            lease.finish(result.as_ref().err());
+            if result.as_ref().is_err_and(run::is_stale_plan) {
+                lease.forget_plans().await?;
+                result = run::$name(lease.start(verdict).await?, &filled, Target::Nobody).await;
+                lease.finish(result.as_ref().err());
+            }
+            if !result.as_ref().is_err_and(run::is_unknown_name) {
+                return result;
+            }
+            lease.stand().await?;
+            let verdict = judge(&sql.text);
+            let result = alone!(lease, sql, verdict, $name);
+            if result.is_ok() {
+                service.pool.plain.refuse(&self.id, self.hash);
+            }
+            result
+        }
+    };
+}
+
+impl InFull {
+    run_in_full!(execute, ExecResult);
+    run_in_full!(query_one, Option<QueryResult>);
+    run_in_full!(query_all, Vec<QueryResult>);
+
+    /// The same for rows one by one.
+    pub(super) async fn stream(
+        self,
+        service: &Postgres,
+        scope: &Scope,
+        sql: Sql,
+    ) -> Result<Rows<'static>, DbErr> {
+        let mut lease = self.lease(service, scope).await?;
+        let plain = Arc::clone(&service.pool.plain);
+        let rows = RowStream::produce(move |table| async move {
+            let (filled, verdict) = self.filled(&sql);
+            let streamed = stream_rows(&mut lease, &filled, verdict, Target::Nobody, &table).await;
+            match streamed {
+                Err(error) if run::is_unknown_name(&error) => {}
+                Err(error) => return table.put(Err(error)).await,
+                Ok(()) => return,
+            }
+            plain.refuse(&self.id, self.hash);
+            match lease.stand().await {
+                Ok(()) => stream_alone(&mut lease, sql, verdict, table).await,
+                Err(error) => table.put(Err(error.into())).await,
+            }
+        });
+        Ok(rows.boxed())
+    }
+}

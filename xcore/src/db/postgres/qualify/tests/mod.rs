@@ -1,0 +1,8 @@
+//! What the analysis promises.
+
+mod depth;
+mod differential;
+mod golden;
+mod plain;
+mod random;
+mod server;
