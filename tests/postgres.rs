@@ -1,10 +1,6 @@
 //! Several instances of the app on one PostgreSQL server: what one of them does, the others see, and no more than that.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, Database, Statement};
@@ -17,52 +13,12 @@ use xcore::axum::extract::Request;
 use xcore::db::DatabaseError;
 use xcore::prelude::*;
 use xcore_tests::plugins::notes::{NotesContext, note};
-use xcore_tests::{Answer, Rig};
-
-/// A server that ends with this program.
-struct Server {
-    port: u16,
-    _script: Child,
-    _until: ChildStdin,
-}
-
-static SERVER: OnceLock<Server> = OnceLock::new();
-
-fn start() -> Server {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
-    found.retain(|bin| bin.join("postgres").exists());
-    found.sort();
-    let bin = found.pop().expect("these tests need a PostgreSQL server: apt-get install -y postgresql");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let folder = tempfile::Builder::new().prefix("xcore-pg").tempdir().unwrap().keep();
-    let mut script = Command::new("sh")
-        .arg("-c")
-        .arg(include_str!("../xcore/src/db/postgres/tests/server.sh"))
-        .arg("server.sh")
-        .args([folder.as_os_str(), port.to_string().as_ref(), bin.as_os_str()])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let until = script.stdin.take().unwrap();
-    Server { port, _script: script, _until: until }
-}
+use xcore_tests::{Answer, PostgresServer, Rig};
 
 /// The address of an empty database.
 async fn database() -> String {
-    static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let server = format!("postgres://postgres@127.0.0.1:{}", SERVER.get_or_init(start).port);
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let admin = loop {
-        match Database::connect(format!("{server}/postgres")).await {
-            Ok(admin) => break admin,
-            Err(error) => assert!(Instant::now() < deadline, "the server does not answer: {error}"),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
-    let name = format!("rig_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-    format!("{server}/{name}")
+    let server = PostgresServer::get();
+    format!("postgres://postgres@127.0.0.1:{}/{}", server.port(), server.database().await)
 }
 
 async fn instance(url: &str) -> App {

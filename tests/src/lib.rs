@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test without its harness has nothing to say")]
 
 pub mod plugins;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod program;
 mod rig;
 pub mod wire;
 
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresServer;
 pub use program::{Program, Server, eventually};
 pub use rig::{Answer, Rig};
 
