@@ -11,6 +11,7 @@ use sea_orm::{
 };
 
 use super::backend::{Backend, Scope, Sql};
+use super::transaction::of_control;
 use super::{DbSession, RowStream, Transaction};
 use crate::tenancy::Tenant;
 
@@ -248,7 +249,7 @@ macro_rules! sea_orm_traits {
             }
 
             async fn begin_with_options(&self, options: TransactionOptions) -> Result<Transaction, DbErr> {
-                let session = self.backend.begin(&self.scope, options).await?;
+                let session = self.backend.begin(&self.scope, options).await.map_err(of_control)?;
                 Ok(Transaction::new(session, self.backend.dialect()))
             }
 

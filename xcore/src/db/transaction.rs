@@ -74,11 +74,8 @@ impl Transaction {
         let (shared, level) = (Arc::clone(&self.shared), self.level);
         let mut pinned = Pinned::of(&shared, level).await?;
         let session = pinned.session()?;
-        if keep {
-            session.commit(level).await?;
-        } else {
-            session.rollback(level).await?;
-        }
+        let ended = if keep { session.commit(level).await } else { session.rollback(level).await };
+        ended.map_err(of_control)?;
         self.finished = true;
         if level == self.shared.base {
             // The connection goes back now, not when the last savepoint's handle is dropped.
@@ -104,6 +101,14 @@ impl Transaction {
                 Err(TransactionError::Transaction(error))
             }
         }
+    }
+}
+
+/// What the database refused of a begin, commit or rollback is a failed query in SeaORM.
+pub(super) fn of_control(error: DbErr) -> DbErr {
+    match error {
+        DbErr::Exec(refused) => DbErr::Query(refused),
+        other => other,
     }
 }
 
@@ -193,7 +198,7 @@ impl Transaction {
     pub(super) async fn nest(&self, options: TransactionOptions) -> Result<Self, DbErr> {
         let mut pinned = Pinned::of(&self.shared, self.level).await?;
         let session = pinned.session()?;
-        session.nest(options).await?;
+        session.nest(options).await.map_err(of_control)?;
         Ok(Self {
             shared: Arc::clone(&self.shared),
             level: session.level(),
