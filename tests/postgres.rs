@@ -17,8 +17,7 @@ use xcore_tests::{Answer, PostgresServer, Rig};
 
 /// The address of an empty database.
 async fn database() -> String {
-    let server = PostgresServer::get();
-    format!("postgres://postgres@127.0.0.1:{}/{}", server.port(), server.database().await)
+    PostgresServer::get().url().await
 }
 
 async fn instance(url: &str) -> App {

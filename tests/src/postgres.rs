@@ -70,4 +70,12 @@ impl PostgresServer {
         admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
         name
     }
+
+    /// The address of an empty database.
+    ///
+    /// # Panics
+    /// As [`PostgresServer::database`].
+    pub async fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{}", self.port, self.database().await)
+    }
 }
