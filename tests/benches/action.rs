@@ -21,6 +21,7 @@ use xcore_tests::Rig;
 use xcore_tests::plugins::desk::Desk;
 use xcore_tests::plugins::echo::Echo;
 use xcore_tests::plugins::notes::Notes;
+use xcore_tests::plugins::probe::Probe;
 
 #[cfg(feature = "allocations")]
 #[global_allocator]
@@ -42,9 +43,12 @@ static RIG_WITH_HOST: LazyLock<Rig> = LazyLock::new(|| RUNTIME.block_on(Rig::sta
 /// As many routes as the app has, at the same paths, without the app.
 static BARE: LazyLock<Router> = LazyLock::new(|| {
     let mut paths: Vec<String> = Vec::new();
-    for (plugin, actions) in
-        [(Echo::PATH, Echo::ACTIONS), (Notes::PATH, Notes::ACTIONS), (Desk::PATH, Desk::ACTIONS)]
-    {
+    for (plugin, actions) in [
+        (Echo::PATH, Echo::ACTIONS),
+        (Notes::PATH, Notes::ACTIONS),
+        (Desk::PATH, Desk::ACTIONS),
+        (Probe::PATH, Probe::ACTIONS),
+    ] {
         let public = actions.iter().filter(|action| !action.internal);
         paths.extend(public.map(|action| format!("/v1{plugin}{}", action.path.trim_end_matches('/'))));
     }

@@ -56,14 +56,14 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Serving<P, Fut>;
+    type Future = Serving<Fut>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     #[inline]
-    fn call(&mut self, request: Request) -> Serving<P, Fut> {
-        serve(Arc::clone(&self.mounted), self.spec, request, self.action)
+    fn call(&mut self, request: Request) -> Serving<Fut> {
+        serve(&self.mounted, self.spec, request, self.action)
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::StatusCode;
 use axum::http::header::VARY;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use pin_project_lite::pin_project;
@@ -27,11 +27,11 @@ const AXUM_BODY_LIMIT: usize = 2 * 1024 * 1024;
 /// given is boxed by the caller, so everything in it is moved once: that is most of what an action costs above a bare handler.
 #[inline(always)] // or each argument is copied once more on its way into the box
 pub(super) fn serve<P, F, Fut>(
-    mounted: Arc<Mounted<P>>,
+    mounted: &Arc<Mounted<P>>,
     spec: &'static ActionSpec,
     mut request: Request,
     action: F,
-) -> Serving<P, Fut>
+) -> Serving<Fut>
 where
     P: Plugin,
     F: FnOnce(Arc<P::Context>, Request) -> Fut + Send + 'static,
@@ -46,23 +46,23 @@ where
     let admission = &runtime.admission;
     let remembered =
         admission.quick_name(request.headers(), request.uri(), request.extensions()).and_then(|name| {
-            let new = |tenant: &Tenant| P::Context::new(&mounted, tenant.clone());
+            let new = |tenant: &Tenant| P::Context::new(mounted, tenant.clone());
             let context = admission.directory.context(name, mounted.slot(), new)?;
             call.tenant_named(name);
             Some(context)
         });
     if let Some(context) = remembered {
         let work = Work::Running { running: action(context, request) };
-        return Serving { work: supervise(call, Some(limit), work), mounted, spec };
+        return Serving { work: supervise(call, Some(limit), work), vary: runtime.vary.clone(), spec };
     }
     let work = match admission.admit_now(request.headers(), request.uri(), request.extensions()) {
         Ok(Ok(tenant)) => {
             call.tenant(&tenant);
-            let context = Arc::new(P::Context::new(&mounted, tenant));
+            let context = Arc::new(P::Context::new(mounted, tenant));
             Work::Running { running: action(context, request) }
         }
         Ok(Err(id)) => {
-            let (mounted, span) = (Arc::clone(&mounted), call.span().clone());
+            let (mounted, span) = (Arc::clone(mounted), call.span().clone());
             let admitting = async move {
                 let tenant = mounted.runtime().admission.directory.admit(&id).await.map_err(Error::from)?;
                 Call::tell_tenant(&span, &tenant);
@@ -73,7 +73,7 @@ where
         }
         Err(refused) => Work::Refused { answer: Some(Error::from(refused).into_response()) },
     };
-    Serving { work: supervise(call, Some(limit), work), mounted, spec }
+    Serving { work: supervise(call, Some(limit), work), vary: runtime.vary.clone(), spec }
 }
 
 pin_project! {
@@ -108,15 +108,16 @@ impl<Fut: Future<Output = Response>> Future for Work<Fut> {
 pin_project! {
     /// What [`serve`] gives: a request on its way to its answer.
     #[must_use = "futures do nothing unless polled"]
-    pub(super) struct Serving<P: Plugin, Fut> {
+    pub(super) struct Serving<Fut> {
         #[pin]
         work: Supervised<Work<Fut>>,
-        mounted: Arc<Mounted<P>>,
+        // Cloned once, here or at the end; a counted reference to the plugin would be one more.
+        vary: Option<HeaderValue>,
         spec: &'static ActionSpec,
     }
 }
 
-impl<P: Plugin, Fut: Future<Output = Response>> Future for Serving<P, Fut> {
+impl<Fut: Future<Output = Response>> Future for Serving<Fut> {
     type Output = Result<Response, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -131,8 +132,8 @@ impl<P: Plugin, Fut: Future<Output = Response>> Future for Serving<P, Fut> {
         {
             *response.status_mut() = status;
         }
-        if let Some(vary) = &this.mounted.runtime().vary {
-            response.headers_mut().append(VARY, vary.clone());
+        if let Some(vary) = this.vary.take() {
+            response.headers_mut().append(VARY, vary);
         }
         finish(this.work.as_ref().get_ref().call(), &mut response);
         Poll::Ready(Ok(response))
