@@ -111,6 +111,12 @@ impl Connection {
         self.stands_on(target) || self.stands_on(Target::Nobody)
     }
 
+    /// The same, and it was found to be so a moment ago. User code that the text of a statement does not show may have moved the
+    /// session since; and a session that died is found before the statement is sent.
+    pub(super) fn is_trusted_in_full(&self, target: Target) -> bool {
+        self.serves_in_full(target) && self.checked.elapsed() < TRUSTED
+    }
+
     /// Whether a statement that goes this way can run at once.
     pub(super) fn serves(&self, target: Target, way: Way) -> bool {
         match way {

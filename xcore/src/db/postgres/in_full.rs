@@ -49,14 +49,14 @@ impl Postgres {
 }
 
 impl InFull {
-    /// A session for it.
-    async fn lease(&self, service: &Postgres, scope: &Scope) -> Result<Lease, DbErr> {
+    /// A session for it, and whether it still may be sent in full: something may have been defined while a session was waited for.
+    async fn lease(&self, service: &Postgres, scope: &Scope) -> Result<(Lease, bool), DbErr> {
         check_life(scope)?;
         let lease = service.pool.lend_for(Target::Tenant(self.id), Way::InFull).await?;
         check_life(scope)?;
         #[cfg(test)]
         service.pool.in_full.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Ok(lease)
+        Ok((lease, service.pool.plain.admits(&self.id, self.hash)))
     }
 
     /// The statement as it is sent.
@@ -79,22 +79,24 @@ macro_rules! run_in_full {
             scope: &Scope,
             sql: Sql,
         ) -> Result<$result, DbErr> {
-            let mut lease = self.lease(service, scope).await?;
-            let (filled, verdict) = self.filled(&sql);
-            let mut result = run::$name(lease.start(verdict).await?, &filled, Target::Nobody).await;
-            lease.finish(result.as_ref().err());
-            if result.as_ref().is_err_and(run::is_stale_plan) {
-                lease.forget_plans().await?;
-                result = run::$name(lease.start(verdict).await?, &filled, Target::Nobody).await;
+            let (mut lease, admitted) = self.lease(service, scope).await?;
+            if admitted {
+                let (filled, verdict) = self.filled(&sql);
+                let mut result = run::$name(lease.start(verdict).await?, &filled, Target::Nobody).await;
                 lease.finish(result.as_ref().err());
+                if result.as_ref().is_err_and(run::is_stale_plan) {
+                    lease.forget_plans().await?;
+                    result = run::$name(lease.start(verdict).await?, &filled, Target::Nobody).await;
+                    lease.finish(result.as_ref().err());
+                }
+                if !result.as_ref().is_err_and(run::is_unknown_name) {
+                    return result;
+                }
             }
-            if !result.as_ref().is_err_and(run::is_unknown_name) {
-                return result;
-            }
-            lease.stand().await?;
+            lease.stand_anew().await?;
             let verdict = judge(&sql.text);
             let result = alone!(lease, sql, verdict, $name);
-            if result.is_ok() {
+            if admitted && result.is_ok() {
                 service.pool.plain.refuse(&self.id, self.hash);
             }
             result
@@ -114,18 +116,20 @@ impl InFull {
         scope: &Scope,
         sql: Sql,
     ) -> Result<Rows<'static>, DbErr> {
-        let mut lease = self.lease(service, scope).await?;
+        let (mut lease, admitted) = self.lease(service, scope).await?;
         let plain = Arc::clone(&service.pool.plain);
         let rows = RowStream::produce(move |table| async move {
-            let (filled, verdict) = self.filled(&sql);
-            let streamed = stream_rows(&mut lease, &filled, verdict, Target::Nobody, &table).await;
-            match streamed {
-                Err(error) if run::is_unknown_name(&error) => {}
-                Err(error) => return table.put(Err(error)).await,
-                Ok(()) => return,
+            if admitted {
+                let (filled, verdict) = self.filled(&sql);
+                match stream_rows(&mut lease, &filled, verdict, Target::Nobody, &table).await {
+                    Err(error) if run::is_unknown_name(&error) => {}
+                    Err(error) => return table.put(Err(error)).await,
+                    Ok(()) => return,
+                }
+                plain.refuse(&self.id, self.hash);
             }
-            plain.refuse(&self.id, self.hash);
-            match lease.stand().await {
+            let verdict = judge(&sql.text);
+            match lease.stand_anew().await {
                 Ok(()) => stream_alone(&mut lease, sql, verdict, table).await,
                 Err(error) => table.put(Err(error.into())).await,
             }

@@ -122,6 +122,12 @@ impl Lease {
         }
     }
 
+    /// Moves the session to the target although it may stand there: something was not found, so the schema may be gone (I5).
+    pub(super) async fn stand_anew(&mut self) -> Result<(), DatabaseError> {
+        self.connection()?.doubt();
+        self.stand().await
+    }
+
     /// Makes sure that a statement which names its tables in full may run: on the target, or where the path names nobody. Never on
     /// the path of another tenant, where a trigger or default could reach it.
     pub(super) async fn stand_apart(&mut self) -> Result<(), DatabaseError> {
@@ -134,7 +140,7 @@ impl Lease {
         {
             return Ok(());
         }
-        if self.connection()?.serves_in_full(target) {
+        if self.connection()?.is_trusted_in_full(target) {
             return Ok(());
         }
         self.count_switch();
@@ -365,7 +371,18 @@ impl Cleaning {
             return connection.abandon().await;
         }
         if self.drain && !matches!(timeout(PATIENCE, connection.settle()).await, Ok(Ok(()))) {
-            return connection.abandon().await;
+            let pool = std::sync::Arc::clone(&held.pool);
+            connection.abandon().await;
+            drop(held);
+            if self.defines {
+                // The server notices that its client has gone within a second, and may come to the end before.
+                for _ in 0..3 {
+                    pool.plain.doubt_all();
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                pool.plain.doubt_all();
+            }
+            return;
         }
         if self.defines {
             // What was still under way has ended now.

@@ -18,10 +18,12 @@ use super::target::Target;
 use super::text::Verdict;
 use crate::tenancy::TenantId;
 
-/// After this time a schema is asked for again, and the old answer serves until then. What this process defines is noticed at
-/// once; this is for what others define. Such a statement may miss a function that the tenant's path would have found; it never
-/// reaches another tenant.
+/// After this time a schema is asked for again. What this process defines is noticed at once; this is for what others
+/// define. Until then a statement may miss what the tenant's path would have found.
 const TRUSTED: Duration = Duration::from_secs(600);
+
+/// For how long an old answer serves while the new one is awaited.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// When the server could not answer.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -83,8 +85,12 @@ impl Plain {
             self.want(id);
             return false;
         }
-        if known.until <= Instant::now() {
+        let now = Instant::now();
+        if known.until <= now {
             self.want(id);
+            if known.until + GRACE <= now {
+                return false;
+            }
         }
         known.plain && !(known.refuses && self.refused.contains_key(&(*id, text)))
     }
@@ -106,6 +112,14 @@ impl Plain {
     pub(super) fn doubt_all(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
         self.refused.invalidate_all();
+    }
+
+    /// What this target's path finds was changed.
+    pub(super) fn doubt_what(&self, target: Target) {
+        match target {
+            Target::Tenant(id) => self.doubt(&id),
+            _ => self.doubt_all(),
+        }
     }
 
     /// The schema was changed, or the tenant has left.

@@ -126,6 +126,19 @@ impl Postgres {
     }
 }
 
+/// Doubts what is known of a schema when a change of it has ended.
+struct Doubts {
+    pool: Arc<Pool>,
+    target: Target,
+}
+
+impl Drop for Doubts {
+    fn drop(&mut self) {
+        self.pool.doubt(self.target);
+        self.pool.plain.doubt_what(self.target);
+    }
+}
+
 /// Another tenant may have the name by now.
 pub(super) fn check_life(scope: &Scope) -> Result<(), DatabaseError> {
     match scope {
@@ -321,13 +334,11 @@ impl Backend for Postgres {
             let _permit = self.operate().await?;
             // Asks whether the schema is there, and counts this run as a user of it.
             let user = self.pool.lend(target).await?;
+            // Also when the caller goes away between two migrations.
+            let doubts = Doubts { pool: Arc::clone(&self.pool), target };
+            self.pool.plain.doubt_what(target);
             let migrated = migrate::migrate(&self.options, target, place, migrations).await;
-            self.pool.doubt(target);
-            match target {
-                Target::Tenant(id) => self.pool.plain.doubt(&id),
-                _ => self.pool.plain.doubt_all(),
-            }
-            drop(user);
+            drop((doubts, user));
             migrated
         }
         .boxed()

@@ -44,12 +44,18 @@ WITH RECURSIVE asked AS MATERIALIZED (
     WHERE k.conbin IS NOT NULL AND k.conrelid = 0::oid AND y.typtype = 'd'
       AND y.typnamespace NOT IN ('pg_catalog'::regnamespace::oid, 'information_schema'::regnamespace::oid)
     UNION ALL
+    SELECT 0::oid, y.typdefaultbin::text FROM pg_catalog.pg_type y
+    WHERE y.typdefaultbin IS NOT NULL AND y.typtype = 'd'
+    UNION ALL
     SELECT r.space, pg_catalog.concat(i.indexprs::text, ' ', i.indpred::text)
     FROM pg_catalog.pg_index i JOIN rel r ON r.oid = i.indrelid
     WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
     UNION ALL
     SELECT r.space, p.partexprs::text FROM pg_catalog.pg_partitioned_table p JOIN rel r ON r.oid = p.partrelid
     WHERE p.partexprs IS NOT NULL
+    UNION ALL
+    SELECT r.space, p.partexprs::text FROM pg_catalog.pg_inherits h JOIN rel r ON r.oid = h.inhrelid
+    JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = h.inhparent WHERE p.partexprs IS NOT NULL
 ), tree AS MATERIALIZED (
     -- Without the bytes of constants most are the same in every tenant. A constant alone calls nothing.
     SELECT pg_catalog.row_number() OVER () AS id, g.spaces, g.t
@@ -77,6 +83,7 @@ WITH RECURSIVE asked AS MATERIALIZED (
     WHERE f.oid IS NULL
        OR NOT (f.pronamespace = 'pg_catalog'::regnamespace::oid OR l.lanname = 'c')
        OR f.proname ~ ('^(current_schemas?|current_setting|set_config|to_reg.*|reg(?!exp|r_).*|.*_is_visible'
+                       || '|ts_stat|ts_rewrite|pg_show_all_settings|dblink.*|crosstab.*|connectby.*|xpath_table'
                        || '|pg_get_.*|pg_typeof|pg_describe_object|pg_identify_.*|format_type'
                        || '|(query|table|schema|database|cursor)_to_.*)$')
 ), bad_tree AS (
@@ -128,7 +135,11 @@ WITH RECURSIVE asked AS MATERIALIZED (
     WHERE k.oid >= 16384::oid AND l.lanname NOT IN ('internal', 'c')
     UNION ALL
     -- Comparisons of users' types: they too run where no statement names them.
-    SELECT 1 FROM (SELECT amproc::oid AS oid FROM pg_catalog.pg_amproc WHERE pg_amproc.oid >= 16384::oid
+    SELECT 1 FROM (SELECT rngsubdiff::oid AS oid FROM pg_catalog.pg_range WHERE rngtypid >= 16384::oid
+                   UNION ALL
+                   SELECT rngcanonical::oid FROM pg_catalog.pg_range WHERE rngtypid >= 16384::oid
+                   UNION ALL
+                   SELECT amproc::oid AS oid FROM pg_catalog.pg_amproc WHERE pg_amproc.oid >= 16384::oid
                    UNION ALL
                    SELECT o.oprcode FROM pg_catalog.pg_amop m
                    JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr

@@ -105,6 +105,22 @@ const CASES: &[(&str, &[&str])] = &[
     ("ALTER TABLE acme.cake ALTER COLUMN id SET DEFAULT public.harmless(1)", ACME),
     ("ALTER TABLE acme.cake ADD CHECK (public.harmless(id) > 0)", ACME),
     ("ALTER DOMAIN acme.price ADD CHECK (current_schema() = 'acme')", TENANTS),
+    ("CREATE DOMAIN acme.d AS int DEFAULT 7", NONE),
+    ("CREATE DOMAIN acme.d AS int DEFAULT public.fixed(1)", TENANTS),
+    ("CREATE DOMAIN acme.d AS text DEFAULT current_schema()", TENANTS),
+    (
+        "CREATE FUNCTION acme.gap(int, int) RETURNS float8 LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 - $2; END';
+         CREATE TYPE acme.span AS RANGE (subtype = int, subtype_diff = acme.gap)",
+        TENANTS,
+    ),
+    (
+        "CREATE TABLE public.parent (id int) PARTITION BY RANGE (public.fixed(id));
+         CREATE TABLE acme.part PARTITION OF public.parent FOR VALUES FROM (0) TO (10)",
+        // Those with a view reach the relations of `public`.
+        VIEWED,
+    ),
+    ("CREATE VIEW acme.v AS SELECT word FROM ts_stat('SELECT to_tsvector(name) FROM cake')", ACME),
+    ("CREATE VIEW acme.v AS SELECT name FROM pg_show_all_settings()", ACME),
     ("CREATE VIEW acme.v AS SELECT current_schema()", ACME),
     ("CREATE VIEW acme.v AS SELECT to_regclass('cake')", ACME),
     ("CREATE VIEW acme.v AS SELECT public.harmless(id) FROM acme.cake", ACME),
