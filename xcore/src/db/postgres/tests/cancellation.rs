@@ -55,7 +55,7 @@ async fn lost_writes(kitchen: &Kitchen) -> (usize, usize) {
     let globex = kitchen.tenant("globex").await;
     let mut acknowledged = Vec::new();
     for (operation_name, operation) in OPERATIONS {
-        for round in 0..4 {
+        for round in 0..12 {
             for polls in 0..200 {
                 let name = format!("{operation_name} {round} {polls}");
                 // Another tenant's, so that a switch is cancelled as well.
