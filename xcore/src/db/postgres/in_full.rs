@@ -79,8 +79,12 @@ macro_rules! run_in_full {
             scope: &Scope,
             sql: Sql,
         ) -> Result<$result, DbErr> {
-            let (mut lease, admitted) = self.lease(service, scope).await?;
-            if admitted {
+            let mut again = true;
+            let (mut lease, admitted) = loop {
+                let (mut lease, admitted) = self.lease(service, scope).await?;
+                if !admitted {
+                    break (lease, admitted);
+                }
                 let (filled, verdict) = self.filled(&sql);
                 let mut result = run::$name(lease.start(verdict).await?, &filled, Target::Nobody).await;
                 lease.finish(result.as_ref().err());
@@ -89,10 +93,16 @@ macro_rules! run_in_full {
                     result = run::$name(lease.start(verdict).await?, &filled, Target::Nobody).await;
                     lease.finish(result.as_ref().err());
                 }
+                // No switch has found out that the session died in the pool. What only reads can be run once more.
+                if again && !verdict.writes && result.as_ref().is_err_and(run::is_broken_by) {
+                    again = false;
+                    continue;
+                }
                 if !result.as_ref().is_err_and(run::is_unknown_name) {
                     return result;
                 }
-            }
+                break (lease, admitted);
+            };
             lease.stand_anew().await?;
             let verdict = judge(&sql.text);
             let result = alone!(lease, sql, verdict, $name);

@@ -168,11 +168,15 @@ pub(super) async fn answer(pool: Weak<Pool>) {
         tokio::time::sleep(COLLECT).await;
         let asked = async {
             let mut lease = pool.lend(Target::Nobody).await?;
-            // Rolled back with the end of the loan. Compiling the query takes longer than running it.
+            // Compiling the query takes longer than running it.
             lease.in_transaction = true;
             lease.control("BEGIN READ ONLY; SET LOCAL jit = off").await?;
             let asked = plain.ask(lease.start(Verdict::default()).await?).await.map_err(run::exec_error);
             lease.finish(asked.as_ref().err());
+            if asked.is_ok() {
+                lease.control("ROLLBACK").await?;
+                lease.end_transaction();
+            }
             asked
         };
         if let Err(error) = asked.await {

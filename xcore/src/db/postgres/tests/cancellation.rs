@@ -50,11 +50,11 @@ const OPERATIONS: [(&str, Operation); 6] = [
 
 /// Cancels every operation at every poll, writes after each, and says how many writes were acknowledged, and how many of
 /// those are not there.
-async fn lost_writes(kitchen: &Kitchen) -> (usize, usize) {
+async fn lost_writes(kitchen: &Kitchen, operations: &[(&str, Operation)]) -> (usize, usize) {
     let acme = kitchen.tenant("acme").await;
     let globex = kitchen.tenant("globex").await;
     let mut acknowledged = Vec::new();
-    for (operation_name, operation) in OPERATIONS {
+    for (operation_name, operation) in operations {
         for round in 0..12 {
             for polls in 0..200 {
                 let name = format!("{operation_name} {round} {polls}");
@@ -86,7 +86,7 @@ async fn lost_writes(kitchen: &Kitchen) -> (usize, usize) {
 async fn a_future_dropped_at_any_poll_never_loses_a_later_write() {
     for connections in [1, 3] {
         let kitchen = Kitchen::with(|settings| settings.connections = connections).await;
-        let (acknowledged, lost) = lost_writes(&kitchen).await;
+        let (acknowledged, lost) = lost_writes(&kitchen, &OPERATIONS).await;
         assert!(acknowledged > 50, "{acknowledged} cancellations are too few to say anything");
         assert_eq!(lost, 0);
         eventually("every place free again", || async {
@@ -101,9 +101,10 @@ async fn a_future_dropped_at_any_poll_never_loses_a_later_write() {
 async fn without_reset_or_close_the_same_cancellations_lose_writes() {
     let kitchen = Kitchen::with(|settings| settings.connections = 1).await;
     kitchen.postgres.pool.mutant.choose(Mutant::ReusesAnything);
-    let (acknowledged, lost) = lost_writes(&kitchen).await;
-    // A session in a failed transaction may refuse all writes after it.
-    assert!(lost > 0 || acknowledged < 50, "the broken rule went unnoticed");
+    // Others may leave the only session in a failed transaction, which refuses all writes instead of losing them.
+    let begin_and_drop = &OPERATIONS[OPERATIONS.len() - 1..];
+    let (acknowledged, lost) = lost_writes(&kitchen, begin_and_drop).await;
+    assert!(lost > 0, "the broken rule went unnoticed: all of {acknowledged} writes are there");
 }
 
 #[tokio::test]
@@ -161,7 +162,7 @@ async fn a_session_killed_in_the_pool_is_replaced_before_it_serves() {
         count(&acme).await;
         let text = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
         kitchen.beside().await.execute(text).await.unwrap();
-        // The switch to another tenant finds out.
+        // A switch to another tenant finds out, or the read is run once more.
         assert_eq!(count(&globex).await, 0);
     }
 }
