@@ -15,6 +15,7 @@ use crate::check::path_arguments::check_path_arguments;
 use crate::check::route;
 use crate::check::signature::{Call, Role, check_signature};
 use crate::expand;
+use crate::expand::tokens::located;
 use crate::model::block::Block;
 use crate::model::cfgs::Cfgs;
 use crate::model::docs::Docs;
@@ -34,8 +35,8 @@ pub(crate) struct PluginBlock<'a> {
     /// `Orders`
     pub(crate) ident: &'a Ident,
     pub(crate) context: Path,
-    pub(crate) handle: Path,
-    pub(crate) jobs_type: Path,
+    pub(crate) handle: Ident,
+    pub(crate) jobs_type: Ident,
     pub(crate) actions: Vec<Action<'a>>,
     pub(crate) jobs: Vec<Job<'a>>,
     pub(crate) hooks: Vec<Hook<'a>>,
@@ -133,14 +134,15 @@ fn frame<'a>(krate: Krate, block: &'a Block, sink: &mut Sink) -> Option<PluginBl
         sink.error(&block.self_ty, "`#[plugin]` needs the name of the plugin's struct here");
         return None;
     };
+    let ident = &path.path.segments.last()?.ident;
     Some(PluginBlock {
         krate,
         block,
         self_ty: &block.self_ty,
-        ident: &path.path.segments.last()?.ident,
+        ident,
         context: context(block)?,
-        handle: names::sibling(&block.self_ty, "Handle")?,
-        jobs_type: names::sibling(&block.self_ty, "Jobs")?,
+        handle: located(&names::with_suffix(ident, "Handle")),
+        jobs_type: located(&names::with_suffix(ident, "Jobs")),
         actions: Vec::new(),
         jobs: Vec::new(),
         hooks: Vec::new(),

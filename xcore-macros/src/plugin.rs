@@ -90,7 +90,7 @@ fn expand_struct(attr: TokenStream, data: &Data, around: &Surroundings, sink: &m
         // Nothing can be said of a family of types.
         return TokenStream::new();
     }
-    let parts = [context::expand(&plugin), handle::expand(&plugin), manifest::expand(&plugin)];
+    let parts = [context::expand(&plugin), handle::aliases(&plugin), manifest::expand(&plugin)];
     parts.iter().map(ToTokens::to_token_stream).collect()
 }
 

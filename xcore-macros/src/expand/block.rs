@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::tokens::{between, ends};
-use super::{action, call, hook, job};
+use super::{action, call, handle, hook, job};
 use crate::block::{Action, Function, Job, PluginBlock};
 use crate::check::signature::Role;
 use crate::names;
@@ -14,7 +14,8 @@ pub(crate) fn expand(found: &PluginBlock<'_>) -> TokenStream {
     let p = found.krate.private();
     let cfgs = found.block.cfgs();
     let parts = parts(found);
-    let handles = handles(found);
+    let handles = handle::expand(found);
+    let (members, handle) = (handle::members(found), handle::make(found));
     let (this, actions, jobs, hooks) = (names::this_plugin(), actions(found), jobs(found), hook::all(found));
     let [action_specs, action_entries] = actions;
     let [job_specs, job_entries] = jobs;
@@ -27,6 +28,9 @@ pub(crate) fn expand(found: &PluginBlock<'_>) -> TokenStream {
             impl #p::PluginActions for #self_ty {
                 const ACTIONS: &'static [#p::ActionSpec] = &[#action_specs];
                 const JOBS: &'static [#p::JobSpec] = &[#job_specs];
+                #members
+
+                #handle
 
                 fn actions() -> ::std::vec::Vec<#p::ActionEntry<#this>> {
                     ::core::convert::From::from([#action_entries])
@@ -49,6 +53,7 @@ pub(crate) fn expand(found: &PluginBlock<'_>) -> TokenStream {
             #[allow(unused_imports)]
             use #p::proof::{NoHead as _, NoLast as _, NotNamed as _};
 
+            // Where the context is in error, so is all that is made of this, in silence.
             #[allow(dead_code)]
             type #this = <#context as #p::PluginContext>::Plugin;
 
@@ -89,42 +94,6 @@ fn parts(found: &PluginBlock<'_>) -> TokenStream {
         parts.extend(hook::run(one, at, found));
     }
     parts
-}
-
-/// The methods of `OrdersHandle` and `OrdersJobs`.
-fn handles(found: &PluginBlock<'_>) -> TokenStream {
-    let krate = &found.krate;
-    let (handle, jobs) = (&found.handle, &found.jobs_type);
-    let actions =
-        distinct(&found.actions, |action| &action.function).map(|(at, one)| action::handle(one, at, found));
-    let calls = distinct(&found.jobs, |job| &job.function).map(|(_, one)| job::handle(one, found));
-    let on_handle = (!found.actions.is_empty()).then(|| {
-        quote! {
-            #[allow(dead_code, private_bounds, private_interfaces, unreachable_pub)]
-            impl<C: #krate::Plugin> #handle<C> { #(#actions)* }
-        }
-    });
-    let on_jobs = (!found.jobs.is_empty()).then(|| {
-        quote! {
-            #[allow(dead_code, unreachable_pub)]
-            impl #jobs { #(#calls)* }
-        }
-    });
-    quote!(#on_handle #on_jobs)
-}
-
-/// The first of each name: two methods of one name are reported at the user's, not here too.
-fn distinct<'a, T>(
-    all: &'a [T],
-    function: impl Fn(&T) -> &Function<'_> + 'a,
-) -> impl Iterator<Item = (usize, &'a T)> {
-    all.iter().enumerate().filter(move |(at, one)| {
-        let this = function(one);
-        !all[..*at].iter().any(|earlier| {
-            let earlier = function(earlier);
-            earlier.name() == this.name() && earlier.method.cfgs() == this.method.cfgs()
-        })
-    })
 }
 
 /// The elements of `ACTIONS`, and those of `actions()`.

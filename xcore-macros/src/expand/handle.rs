@@ -1,30 +1,69 @@
-//! `OrdersHandle<C>` and `OrdersJobs`: what other plugins and the scheduler call. The impl block gives them methods.
+//! `OrdersHandle<C>` and `OrdersJobs`: what other plugins and the scheduler call.
+//!
+//! The impl block makes them, because nothing but it knows their methods, and an impl block without its struct would name
+//! types in vain that its user never wrote. The struct gives them their names.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::{action, job};
+use crate::block::{Function, PluginBlock};
+use crate::names;
 use crate::plugin::Plugin;
 
-/// Both types, without methods.
-pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
+/// The names, beside the struct and as visible as it.
+pub(crate) fn aliases(plugin: &Plugin<'_>) -> TokenStream {
     let Plugin { krate, data, cfgs, .. } = plugin;
     let p = krate.private();
     let (vis, ident) = (&data.vis, &data.ident);
     let (handle, jobs) = (plugin.sibling("Handle"), plugin.sibling("Jobs"));
-    let handle_doc =
-        format!("The actions of [`{ident}`] for the plugin `C`, in one tenant: `ctx.call::<{ident}>()`.");
-    let jobs_doc = format!("The jobs of [`{ident}`], to hand to a scheduler.");
-    let name = handle.to_string();
+    let handle_doc = handle_doc(&ident.to_string());
+    let jobs_doc = jobs_doc(&ident.to_string());
     quote! {
         #cfgs
         #[doc = #handle_doc]
         #[allow(dead_code, unreachable_pub)]
-        #vis struct #handle<C: #krate::Plugin> {
-            #[doc(hidden)]
-            __link: #p::Link<#ident, C>,
-        }
+        #vis type #handle<C> = <#ident as #p::PluginActions>::Handle<C>;
 
         #cfgs
+        #[doc = #jobs_doc]
+        #[allow(dead_code, unreachable_pub)]
+        #vis type #jobs = <#ident as #p::PluginActions>::Jobs;
+    }
+}
+
+/// Both types, with their methods.
+pub(crate) fn expand(found: &PluginBlock<'_>) -> TokenStream {
+    let krate = &found.krate;
+    let p = krate.private();
+    let this = names::this_plugin();
+    let (handle, jobs) = (&found.handle, &found.jobs_type);
+    let handle_doc = handle_doc(&found.ident.to_string());
+    let jobs_doc = jobs_doc(&found.ident.to_string());
+    let name = handle.to_string();
+    let actions =
+        distinct(&found.actions, |action| &action.function).map(|(at, one)| action::handle(one, at, found));
+    let calls = distinct(&found.jobs, |job| &job.function).map(|(_, one)| job::handle(one, found));
+    let on_handle = (!found.actions.is_empty()).then(|| {
+        quote! {
+            #[allow(dead_code, private_bounds, private_interfaces, unreachable_pub)]
+            impl<C: #krate::Plugin> #handle<C> { #(#actions)* }
+        }
+    });
+    let on_jobs = (!found.jobs.is_empty()).then(|| {
+        quote! {
+            #[allow(dead_code, unreachable_pub)]
+            impl #jobs { #(#calls)* }
+        }
+    });
+    quote! {
+        #[doc = #handle_doc]
+        #[allow(dead_code, private_interfaces, unreachable_pub)]
+        pub struct #handle<C: #krate::Plugin> {
+            #[doc(hidden)]
+            __link: #p::Link<#this, C>,
+        }
+
         #[automatically_derived]
         impl<C: #krate::Plugin> ::core::clone::Clone for #handle<C> {
             fn clone(&self) -> Self {
@@ -32,7 +71,6 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
             }
         }
 
-        #cfgs
         #[automatically_derived]
         impl<C: #krate::Plugin> ::core::fmt::Debug for #handle<C> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -40,9 +78,55 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
             }
         }
 
-        #cfgs
         #[doc = #jobs_doc]
         #[allow(dead_code, missing_debug_implementations, unreachable_pub)]
-        #vis struct #jobs;
+        pub struct #jobs;
+
+        #on_handle
+        #on_jobs
     }
+}
+
+/// The types in `impl PluginActions`.
+pub(crate) fn members(found: &PluginBlock<'_>) -> TokenStream {
+    let krate = &found.krate;
+    let (handle, jobs) = (&found.handle, &found.jobs_type);
+    quote! {
+        type Handle<C: #krate::Plugin> = #handle<C>;
+        type Jobs = #jobs;
+    }
+}
+
+/// The function of `impl PluginActions` that makes a handle.
+pub(crate) fn make(found: &PluginBlock<'_>) -> TokenStream {
+    let krate = &found.krate;
+    let p = krate.private();
+    let (handle, this) = (&found.handle, names::this_plugin());
+    quote! {
+        fn handle<C: #krate::Plugin>(link: #p::Link<#this, C>) -> #handle<C> {
+            #handle { __link: link }
+        }
+    }
+}
+
+fn handle_doc(plugin: &str) -> String {
+    format!("The actions of [`{plugin}`] for the plugin `C`, in one tenant: `ctx.call::<{plugin}>()`.")
+}
+
+fn jobs_doc(plugin: &str) -> String {
+    format!("The jobs of [`{plugin}`], to hand to a scheduler.")
+}
+
+/// The first of each name: two methods of one name are reported at the user's, not here too.
+fn distinct<'a, T>(
+    all: &'a [T],
+    function: impl Fn(&T) -> &Function<'_> + 'a,
+) -> impl Iterator<Item = (usize, &'a T)> {
+    all.iter().enumerate().filter(move |(at, one)| {
+        let this = function(one);
+        !all[..*at].iter().any(|earlier| {
+            let earlier = function(earlier);
+            earlier.name() == this.name() && earlier.method.cfgs() == this.method.cfgs()
+        })
+    })
 }

@@ -13,7 +13,7 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
     let Plugin { krate, data, cfgs, name, version, path, requires, .. } = plugin;
     let p = krate.private();
     let ident = &data.ident;
-    let (context, handle) = (plugin.sibling("Context"), plugin.sibling("Handle"));
+    let context = plugin.sibling("Context");
     let proved = || {
         plugin.services.iter().filter(|one| one.to_prove).map(|one| names::generated(one.service.variant()))
     };
@@ -51,14 +51,9 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
             type Context = #context;
             type Config = #config;
             type Services = (#(#p::services::#markers,)*);
-            type Handle<C: #krate::Plugin> = #handle<C>;
 
             fn create() -> Self {
                 #create
-            }
-
-            fn handle<C: #krate::Plugin>(link: #p::Link<Self, C>) -> #handle<C> {
-                #handle { __link: link }
             }
 
             fn migrations() -> ::core::option::Option<#krate::db::Migrations> {

@@ -319,6 +319,29 @@ const _: () = {
             )
         })
     }
+    ///The actions of [`Orders`] for the plugin `C`, in one tenant: `ctx.call::<Orders>()`.
+    #[allow(dead_code, private_interfaces, unreachable_pub)]
+    pub struct OrdersHandle<C: ::xcore::Plugin> {
+        #[doc(hidden)]
+        __link: ::xcore::__private::Link<ThisPlugin, C>,
+    }
+    #[automatically_derived]
+    impl<C: ::xcore::Plugin> ::core::clone::Clone for OrdersHandle<C> {
+        fn clone(&self) -> Self {
+            Self {
+                __link: ::core::clone::Clone::clone(&self.__link),
+            }
+        }
+    }
+    #[automatically_derived]
+    impl<C: ::xcore::Plugin> ::core::fmt::Debug for OrdersHandle<C> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            f.debug_tuple("OrdersHandle").field(&self.__link).finish()
+        }
+    }
+    ///The jobs of [`Orders`], to hand to a scheduler.
+    #[allow(dead_code, missing_debug_implementations, unreachable_pub)]
+    pub struct OrdersJobs;
     #[allow(dead_code, private_bounds, private_interfaces, unreachable_pub)]
     impl<C: ::xcore::Plugin> OrdersHandle<C> {
         /// Place an order.
@@ -410,6 +433,13 @@ const _: () = {
             ACTION_2,
         ];
         const JOBS: &'static [::xcore::__private::JobSpec] = &[JOB_0];
+        type Handle<C: ::xcore::Plugin> = OrdersHandle<C>;
+        type Jobs = OrdersJobs;
+        fn handle<C: ::xcore::Plugin>(
+            link: ::xcore::__private::Link<ThisPlugin, C>,
+        ) -> OrdersHandle<C> {
+            OrdersHandle { __link: link }
+        }
         fn actions() -> ::std::vec::Vec<::xcore::__private::ActionEntry<ThisPlugin>> {
             ::core::convert::From::from([
                 ::xcore::__private::ActionEntry {

@@ -95,7 +95,7 @@ where
 impl OrdersContext {
     ///Another plugin, in the tenant of this call. It must stand in `requires(..)`.
     #[must_use]
-    pub fn call<P: ::framework::Plugin>(&self) -> P::Handle<Orders>
+    pub fn call<P: ::framework::__private::PluginActions>(&self) -> P::Handle<Orders>
     where
         Orders: ::framework::__private::proof::Requires<P>,
     {
@@ -105,30 +105,13 @@ impl OrdersContext {
 #[cfg(unix)]
 ///The actions of [`Orders`] for the plugin `C`, in one tenant: `ctx.call::<Orders>()`.
 #[allow(dead_code, unreachable_pub)]
-pub(crate) struct OrdersHandle<C: ::framework::Plugin> {
-    #[doc(hidden)]
-    __link: ::framework::__private::Link<Orders, C>,
-}
-#[cfg(unix)]
-#[automatically_derived]
-impl<C: ::framework::Plugin> ::core::clone::Clone for OrdersHandle<C> {
-    fn clone(&self) -> Self {
-        Self {
-            __link: ::core::clone::Clone::clone(&self.__link),
-        }
-    }
-}
-#[cfg(unix)]
-#[automatically_derived]
-impl<C: ::framework::Plugin> ::core::fmt::Debug for OrdersHandle<C> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.debug_tuple("OrdersHandle").field(&self.__link).finish()
-    }
-}
+pub(crate) type OrdersHandle<C> = <Orders as ::framework::__private::PluginActions>::Handle<
+    C,
+>;
 #[cfg(unix)]
 ///The jobs of [`Orders`], to hand to a scheduler.
-#[allow(dead_code, missing_debug_implementations, unreachable_pub)]
-pub(crate) struct OrdersJobs;
+#[allow(dead_code, unreachable_pub)]
+pub(crate) type OrdersJobs = <Orders as ::framework::__private::PluginActions>::Jobs;
 #[cfg(unix)]
 #[automatically_derived]
 impl ::framework::Plugin for Orders {
@@ -167,14 +150,8 @@ impl ::framework::Plugin for Orders {
         ::framework::__private::services::Scheduler,
         ::framework::__private::services::Central,
     );
-    type Handle<C: ::framework::Plugin> = OrdersHandle<C>;
     fn create() -> Self {
         <Orders as ::framework::__private::proof::Create>::create()
-    }
-    fn handle<C: ::framework::Plugin>(
-        link: ::framework::__private::Link<Self, C>,
-    ) -> OrdersHandle<C> {
-        OrdersHandle { __link: link }
     }
     fn migrations() -> ::core::option::Option<::framework::db::Migrations> {
         ::core::option::Option::Some(

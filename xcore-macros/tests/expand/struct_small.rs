@@ -65,7 +65,7 @@ where
 impl OrdersContext {
     ///Another plugin, in the tenant of this call. It must stand in `requires(..)`.
     #[must_use]
-    pub fn call<P: ::xcore::Plugin>(&self) -> P::Handle<Orders>
+    pub fn call<P: ::xcore::__private::PluginActions>(&self) -> P::Handle<Orders>
     where
         Orders: ::xcore::__private::proof::Requires<P>,
     {
@@ -74,27 +74,10 @@ impl OrdersContext {
 }
 ///The actions of [`Orders`] for the plugin `C`, in one tenant: `ctx.call::<Orders>()`.
 #[allow(dead_code, unreachable_pub)]
-pub struct OrdersHandle<C: ::xcore::Plugin> {
-    #[doc(hidden)]
-    __link: ::xcore::__private::Link<Orders, C>,
-}
-#[automatically_derived]
-impl<C: ::xcore::Plugin> ::core::clone::Clone for OrdersHandle<C> {
-    fn clone(&self) -> Self {
-        Self {
-            __link: ::core::clone::Clone::clone(&self.__link),
-        }
-    }
-}
-#[automatically_derived]
-impl<C: ::xcore::Plugin> ::core::fmt::Debug for OrdersHandle<C> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.debug_tuple("OrdersHandle").field(&self.__link).finish()
-    }
-}
+pub type OrdersHandle<C> = <Orders as ::xcore::__private::PluginActions>::Handle<C>;
 ///The jobs of [`Orders`], to hand to a scheduler.
-#[allow(dead_code, missing_debug_implementations, unreachable_pub)]
-pub struct OrdersJobs;
+#[allow(dead_code, unreachable_pub)]
+pub type OrdersJobs = <Orders as ::xcore::__private::PluginActions>::Jobs;
 #[automatically_derived]
 impl ::xcore::Plugin for Orders {
     const NAME: &'static str = "orders";
@@ -109,14 +92,8 @@ impl ::xcore::Plugin for Orders {
     type Context = OrdersContext;
     type Config = ::xcore::__private::NoConfig;
     type Services = ();
-    type Handle<C: ::xcore::Plugin> = OrdersHandle<C>;
     fn create() -> Self {
         Orders
-    }
-    fn handle<C: ::xcore::Plugin>(
-        link: ::xcore::__private::Link<Self, C>,
-    ) -> OrdersHandle<C> {
-        OrdersHandle { __link: link }
     }
     fn migrations() -> ::core::option::Option<::xcore::db::Migrations> {
         ::core::option::Option::None

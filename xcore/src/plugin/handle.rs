@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::context::not_running;
 use super::supervisor::{Call, supervise};
-use super::{ActionSpec, Callers, Mounted, Plugin, PluginContext};
+use super::{ActionSpec, Callers, Mounted, Plugin, PluginActions, PluginContext};
 use crate::error::{Error, Result};
 use crate::tenancy::Tenant;
 
@@ -18,7 +18,7 @@ pub struct Link<P: Plugin, C: Plugin> {
 }
 
 /// Makes the handle of `ctx.call::<P>()`.
-pub fn link<P: Plugin, C: Plugin>(caller: &Mounted<C>, tenant: &Tenant) -> P::Handle<C> {
+pub fn link<P: PluginActions, C: Plugin>(caller: &Mounted<C>, tenant: &Tenant) -> P::Handle<C> {
     P::handle(Link { mounted: caller.runtime().plugin::<P>(), tenant: tenant.clone(), caller: PhantomData })
 }
 

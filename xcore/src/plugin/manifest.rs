@@ -37,14 +37,10 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     type Config: PluginConfig;
     /// [`SERVICES`](Plugin::SERVICES) as types, for the proofs at `app!`.
     type Services;
-    /// What `ctx.call::<Self>()` gives to the plugin `C`.
-    type Handle<C: Plugin>;
 
     /// Makes the one instance of an app.
     #[doc(hidden)]
     fn create() -> Self;
-    #[doc(hidden)]
-    fn handle<C: Plugin>(link: Link<Self, C>) -> Self::Handle<C>;
     #[doc(hidden)]
     fn migrations() -> Option<Migrations>;
     #[doc(hidden)]
@@ -62,7 +58,13 @@ pub trait PluginActions: Plugin {
     const ACTIONS: &'static [ActionSpec];
     /// Its jobs, in the order of the source.
     const JOBS: &'static [JobSpec];
+    /// What `ctx.call::<Self>()` gives to the plugin `C`.
+    type Handle<C: Plugin>;
+    /// The jobs, to hand to a scheduler.
+    type Jobs;
 
+    #[doc(hidden)]
+    fn handle<C: Plugin>(link: Link<Self, C>) -> Self::Handle<C>;
     #[doc(hidden)]
     fn actions() -> Vec<ActionEntry<Self>>;
     #[doc(hidden)]

@@ -23,7 +23,7 @@ mod orders {
 
     use xcore::prelude::*;
 
-    use crate::billing::Billing;
+    use crate::billing::{Billing, BillingHandle};
 
     type Lines = u16;
 
@@ -62,7 +62,8 @@ mod orders {
                 return Err(Error::unprocessable("too many lines"));
             }
             ctx.scheduler.cron("reminder", "0 6 * * *", OrdersJobs::remind()).await?;
-            ctx.call::<Billing>().charge(Json(7)).await
+            let billing: BillingHandle<Orders> = ctx.call::<Billing>();
+            billing.charge(Json(7)).await
         }
 
         /// Remind everybody.
