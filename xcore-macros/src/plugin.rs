@@ -115,6 +115,9 @@ fn check_options<'a>(
             &declared,
             sink,
         );
+    if options.is_partial || sink.count() > before {
+        services::declare_the_rest(&mut declared);
+    }
     services::check_provided(&mut declared, &name, around.schema.as_ref(), sink);
     Plugin {
         krate: Krate::new(options.krate),

@@ -1,6 +1,6 @@
 //! `services(db, cache, scheduler, central)`
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use xcore_build::schema::Schema;
 
 use crate::sink::Sink;
@@ -32,6 +32,8 @@ const SYNONYMS: &[(&str, &str)] = &[
 ];
 
 impl Service {
+    pub(crate) const ALL: [Self; 4] = [Self::Db, Self::Cache, Self::Scheduler, Self::Central];
+
     /// As the user writes it, and as the field of the context is called.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -96,10 +98,20 @@ pub(crate) fn check_services(names: &[Ident], sink: &mut Sink) -> Vec<Declared> 
     declared
 }
 
+/// Adds the services that are not declared, for a plugin whose declaration is in error: the one that it uses may be
+/// the one that is misspelt, and its use is no second error.
+pub(crate) fn declare_the_rest(declared: &mut Vec<Declared>) {
+    for service in Service::ALL {
+        if !declared.iter().any(|earlier| earlier.service == service) {
+            let ident = Ident::new(service.name(), Span::call_site());
+            declared.push(Declared { service, ident, to_prove: false });
+        }
+    }
+}
+
 fn known(ident: &Ident, sink: &mut Sink) -> Option<Service> {
     let text = ident.to_string();
-    let all = [Service::Db, Service::Cache, Service::Scheduler, Service::Central];
-    let found = all.into_iter().find(|service| service.name() == text);
+    let found = Service::ALL.into_iter().find(|service| service.name() == text);
     if found.is_none() {
         let help = match SYNONYMS.iter().find(|(word, _)| *word == text.to_lowercase()) {
             Some((_, meant)) => format!("help: did you mean `{meant}`?"),
@@ -123,7 +135,7 @@ pub(crate) fn check_provided(
 ) {
     let Some(schema) = schema else { return };
     let file = &schema.file;
-    for Declared { service, ident, to_prove } in declared {
+    for Declared { service, ident, to_prove } in declared.iter_mut().filter(|one| one.to_prove) {
         if let Some((section, example)) = service.section()
             && !service.is_configured(schema)
         {

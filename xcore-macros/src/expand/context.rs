@@ -4,6 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::tokens::{located, respan};
+use super::undeclared;
 use crate::check::services::{Declared, Service};
 use crate::names;
 use crate::plugin::Plugin;
@@ -15,6 +16,7 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
     let (vis, ident) = (&data.vis, &data.ident);
     let context = plugin.sibling("Context");
     let Fields { declared, made, cloned } = fields(plugin);
+    let out_of_reach = undeclared::out_of_reach(plugin);
     let doc = format!("What a call to [`{ident}`] gets: its tenant, and what belongs to that tenant.");
     let name = context.to_string();
     // At the name of the struct, where `requires(..)` has to be written.
@@ -102,6 +104,8 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
                 #p::link::<P, #ident>(&self.__mounted, &self.tenant)
             }
         }
+
+        #out_of_reach
     }
 }
 
@@ -139,6 +143,11 @@ fn fields(plugin: &Plugin<'_>) -> Fields {
             Service::Central => ("What belongs to no tenant.", quote!(Central), quote!(central())),
         };
         add(located(ident), doc, quote!(#krate::#ty), quote!(mounted.#value));
+    }
+    for (field, ty) in undeclared::fields(plugin) {
+        fields.declared.extend(quote! { #[doc(hidden)] pub #field: #ty, });
+        fields.made.extend(quote!(#field: #ty::HERE,));
+        fields.cloned.extend(quote!(#field: #ty::HERE,));
     }
     fields
 }

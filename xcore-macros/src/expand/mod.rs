@@ -11,3 +11,4 @@ pub(crate) mod hook;
 pub(crate) mod job;
 pub(crate) mod manifest;
 pub(crate) mod tokens;
+pub(crate) mod undeclared;

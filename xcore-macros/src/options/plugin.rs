@@ -50,6 +50,8 @@ pub(crate) struct PluginOptions {
     pub(crate) name: Option<LitStr>,
     pub(crate) version: Option<LitStr>,
     pub(crate) path: Option<LitStr>,
+    /// Whether an option is missing here because it is in error.
+    pub(crate) is_partial: bool,
 }
 
 /// `migrations = Migrator`
@@ -67,7 +69,9 @@ pub(crate) struct Required {
 impl PluginOptions {
     pub(crate) fn parse(tokens: TokenStream, sink: &mut Sink) -> Self {
         let mut options = Self::default();
+        let before = sink.count();
         STRUCT.parse(tokens, sink, |key, input, sink| options.parse_one(key, input, sink));
+        options.is_partial = sink.count() > before;
         options
     }
 

@@ -9,6 +9,10 @@ struct OrdersContext {
     ///The database of the tenant.
     pub db: ::xcore::db::TenantDb,
     #[doc(hidden)]
+    pub cache: ::xcore::__private::UndeclaredCache<Orders>,
+    #[doc(hidden)]
+    pub scheduler: ::xcore::__private::UndeclaredScheduler<Orders>,
+    #[doc(hidden)]
     __mounted: ::std::sync::Arc<::xcore::__private::Mounted<Orders>>,
 }
 #[automatically_derived]
@@ -17,6 +21,8 @@ impl ::core::clone::Clone for OrdersContext {
         Self {
             tenant: ::core::clone::Clone::clone(&self.tenant),
             db: ::core::clone::Clone::clone(&self.db),
+            cache: ::xcore::__private::UndeclaredCache::<Orders>::HERE,
+            scheduler: ::xcore::__private::UndeclaredScheduler::<Orders>::HERE,
             __mounted: ::core::clone::Clone::clone(&self.__mounted),
         }
     }
@@ -38,6 +44,8 @@ impl ::xcore::__private::PluginContext for OrdersContext {
     ) -> Self {
         Self {
             db: mounted.db(&tenant),
+            cache: ::xcore::__private::UndeclaredCache::<Orders>::HERE,
+            scheduler: ::xcore::__private::UndeclaredScheduler::<Orders>::HERE,
             __mounted: ::core::clone::Clone::clone(mounted),
             tenant,
         }
@@ -77,6 +85,25 @@ impl OrdersContext {
         ::xcore::__private::link::<P, Orders>(&self.__mounted, &self.tenant)
     }
 }
+const _: () = {
+    mod undeclared {
+        #[allow(dead_code, missing_debug_implementations, missing_docs, unreachable_pub)]
+        pub struct NotAmongTheServicesOfOrders {
+            central: (),
+        }
+        impl NotAmongTheServicesOfOrders {
+            pub const HERE: &'static Self = &Self { central: () };
+        }
+    }
+    #[doc(hidden)]
+    #[automatically_derived]
+    impl ::core::ops::Deref for OrdersContext {
+        type Target = undeclared::NotAmongTheServicesOfOrders;
+        fn deref(&self) -> &Self::Target {
+            undeclared::NotAmongTheServicesOfOrders::HERE
+        }
+    }
+};
 ///The actions of [`Orders`] for the plugin `C`, in one tenant: `ctx.call::<Orders>()`.
 #[allow(dead_code, unreachable_pub)]
 type OrdersHandle<C> = <Orders as ::xcore::__private::PluginActions>::Handle<C>;

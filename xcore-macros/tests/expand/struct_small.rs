@@ -6,6 +6,10 @@ pub struct OrdersContext {
     ///The tenant of the call.
     pub tenant: ::xcore::Tenant,
     #[doc(hidden)]
+    pub cache: ::xcore::__private::UndeclaredCache<Orders>,
+    #[doc(hidden)]
+    pub scheduler: ::xcore::__private::UndeclaredScheduler<Orders>,
+    #[doc(hidden)]
     __mounted: ::std::sync::Arc<::xcore::__private::Mounted<Orders>>,
 }
 #[automatically_derived]
@@ -13,6 +17,8 @@ impl ::core::clone::Clone for OrdersContext {
     fn clone(&self) -> Self {
         Self {
             tenant: ::core::clone::Clone::clone(&self.tenant),
+            cache: ::xcore::__private::UndeclaredCache::<Orders>::HERE,
+            scheduler: ::xcore::__private::UndeclaredScheduler::<Orders>::HERE,
             __mounted: ::core::clone::Clone::clone(&self.__mounted),
         }
     }
@@ -33,6 +39,8 @@ impl ::xcore::__private::PluginContext for OrdersContext {
         tenant: ::xcore::Tenant,
     ) -> Self {
         Self {
+            cache: ::xcore::__private::UndeclaredCache::<Orders>::HERE,
+            scheduler: ::xcore::__private::UndeclaredScheduler::<Orders>::HERE,
             __mounted: ::core::clone::Clone::clone(mounted),
             tenant,
         }
@@ -72,6 +80,26 @@ impl OrdersContext {
         ::xcore::__private::link::<P, Orders>(&self.__mounted, &self.tenant)
     }
 }
+const _: () = {
+    mod undeclared {
+        #[allow(dead_code, missing_debug_implementations, missing_docs, unreachable_pub)]
+        pub struct NotAmongTheServicesOfOrders {
+            db: (),
+            central: (),
+        }
+        impl NotAmongTheServicesOfOrders {
+            pub const HERE: &'static Self = &Self { db: (), central: () };
+        }
+    }
+    #[doc(hidden)]
+    #[automatically_derived]
+    impl ::core::ops::Deref for OrdersContext {
+        type Target = undeclared::NotAmongTheServicesOfOrders;
+        fn deref(&self) -> &Self::Target {
+            undeclared::NotAmongTheServicesOfOrders::HERE
+        }
+    }
+};
 ///The actions of [`Orders`] for the plugin `C`, in one tenant: `ctx.call::<Orders>()`.
 #[allow(dead_code, unreachable_pub)]
 pub type OrdersHandle<C> = <Orders as ::xcore::__private::PluginActions>::Handle<C>;

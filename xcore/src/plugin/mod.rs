@@ -16,6 +16,7 @@ mod runtime;
 pub mod schema;
 mod serve;
 mod supervisor;
+mod undeclared;
 
 pub use config::{FieldSpec, NoConfig, PluginConfig};
 pub use context::{AppContext, Central, PluginContext, context_from_parts};
@@ -30,6 +31,7 @@ pub use mounted::Mounted;
 pub use route::route;
 pub use runtime::{AppState, Runtime};
 pub use schema::ServiceName;
+pub use undeclared::{DeclaresCache, DeclaresScheduler, UndeclaredCache, UndeclaredScheduler};
 
 pub(crate) use erased::{AnyMounted, AppHook, TenantHook};
 pub(crate) use glue::chain;

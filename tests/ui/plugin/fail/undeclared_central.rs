@@ -2,15 +2,14 @@
 
 use xcore::prelude::*;
 
-#[xcore::plugin(services(cache))]
+#[xcore::plugin(services(db))]
 struct Orders;
 
 #[xcore::plugin]
 impl Orders {
     #[action]
     async fn place(&self, ctx: &OrdersContext) -> Result<()> {
-        ctx.cache.set("last", &1).await?;
-        ctx.db.ping().await?;
+        ctx.central.db.execute_unprepared("DELETE FROM plans").await?;
         Ok(())
     }
 }
