@@ -1,6 +1,6 @@
 //! Keys that are right each by itself and wrong together.
 
-use super::{DatabaseUrl, Directory};
+use super::{DatabaseUrl, Directory, Pooler};
 use crate::problem::{Problem, Problems};
 use crate::settings::{
     BaseDomain, DefaultTenant, Flag, HeaderName, Kind, OneOf, PublicUrl, Size, StorageUrl, Whole, host_of,
@@ -18,6 +18,7 @@ pub(crate) fn check_contradictions(tree: &Node, problems: &mut Problems) {
     tree.connections_of_one_file(problems);
     tree.keys_of_another_database(problems);
     tree.more_than_connections(problems);
+    tree.pooler_without_the_server(problems);
     tree.cache_sizes(problems);
 }
 
@@ -28,7 +29,8 @@ const FILE_CONNECTIONS: u32 = 64;
 const FILE_KEYS: &[&str] = &["max_open"];
 
 /// Keys of `services.database` that mean something for a server only.
-const SERVER_KEYS: &[&str] = &["min_connections", "active_connections", "statement_timeout"];
+const SERVER_KEYS: &[&str] =
+    &["min_connections", "active_connections", "statement_timeout", "pooler", "direct_url"];
 
 struct Tree<'a>(&'a Node);
 
@@ -184,6 +186,33 @@ impl Tree<'_> {
                 );
                 push(problems, self.problem(&path, message), help);
             }
+        }
+    }
+
+    /// What needs a session that stays goes past the pooler, and only then is there anything to pass.
+    fn pooler_without_the_server(&self, problems: &mut Problems) {
+        if !self.database().is_some_and(|url| url.is_postgres()) {
+            return;
+        }
+        let (pooler, direct) = ("services.database.pooler", "services.database.direct_url");
+        let chosen = self.value::<OneOf<Pooler>>(pooler);
+        if chosen.is_none() && self.is_set(pooler) {
+            // Unknown yet, or wrong by itself.
+            return;
+        }
+        match chosen {
+            Some(Pooler::Transaction) if !self.is_set(direct) => {
+                let message = "`pooler: transaction` needs `services.database.direct_url`, the server without the pooler: migrations, \
+                     the making and dropping of schemas and the locks around them need sessions that stay";
+                let help = "add `direct_url: postgres://USER@HOST/DATABASE` beside `url`, with the server's own host and port";
+                push(problems, self.problem(pooler, message), help.to_owned());
+            }
+            Some(Pooler::None) | None if self.is_set(direct) => {
+                let message = "`services.database.direct_url` is for `pooler: transaction` only";
+                let help = "add `pooler: transaction` if `url` leads to a pooler, or remove `direct_url`";
+                push(problems, self.problem(direct, message), help.to_owned());
+            }
+            _ => {}
         }
     }
 

@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 pub use app::App;
 pub use load::{LoadOptions, Loaded};
 pub use plugin::{Grant, Plugin};
-pub use services::{Cache, CacheBackend, Database, DatabaseUrl, Scheduler, Services};
+pub use services::{Cache, CacheBackend, Database, DatabaseUrl, Pooler, Scheduler, Services};
 pub use tenancy::{Directory, Tenancy};
 
 pub(crate) use check::examine;

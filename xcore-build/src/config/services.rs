@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::settings::{OneOf, Size, Span, StorageUrl, TimeZone, Whole, Word, Wrong, settings};
+use crate::settings::{OneOf, ServerUrl, Size, Span, StorageUrl, TimeZone, Whole, Word, Wrong, settings};
 
 /// The services that are configured.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -24,6 +24,13 @@ settings! {
         /// Folder that holds one SQLite file per tenant, as `sqlite://FOLDER`, relative to the folder of this
         /// file; or a server that holds one schema per tenant, as `postgres://USER:PASSWORD@HOST/DATABASE`.
         url: DatabaseUrl = required StorageUrl;
+        /// What stands between this program and the PostgreSQL server: `none`, the default, or `transaction`, a pooler such as
+        /// PgBouncer in transaction mode, to which `url` leads. Each statement is then a transaction of its own, and the start makes sure that two tenants
+        /// are apart behind it. Not for SQLite files.
+        pooler: Option<Pooler> = optional OneOf<Pooler>;
+        /// The same server without the pooler, for `pooler: transaction`: migrations and the making and dropping of schemas need
+        /// sessions that stay. As `postgres://USER:PASSWORD@HOST/DATABASE`.
+        direct_url: Option<DatabaseUrl> = optional ServerUrl;
         /// How many tenants' SQLite files are open at once, 256 by default. The least recently used one is closed for
         /// another. Not for a PostgreSQL server.
         max_open: Option<u32> = optional Whole<1, 100_000>;
@@ -78,6 +85,16 @@ pub enum CacheBackend {
     Memory,
 }
 
+/// What stands between the program and the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Pooler {
+    /// Nothing that shares sessions.
+    None,
+    /// A pooler that gives each transaction to any of its sessions.
+    Transaction,
+}
+
 impl DatabaseUrl {
     pub(crate) fn new(text: &str) -> Self {
         Self(text.to_owned())
@@ -119,6 +136,25 @@ impl fmt::Debug for DatabaseUrl {
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&crate::redact::mask_url(&self.0))
+    }
+}
+
+impl Word for Pooler {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("none", Self::None), ("transaction", Self::Transaction)];
+
+    fn refused(word: &str) -> Option<Wrong> {
+        match word {
+            "session" => Some(
+                Wrong::new("asks for `session`; a pooler in session mode that passes `options` on is like the server itself")
+                    .help("use `none`"),
+            ),
+            "statement" => Some(
+                Wrong::new("asks for `statement`; in that mode a pooler allows no transaction, and tenants would not be apart")
+                    .help("set the pooler to transaction mode, and use `transaction`"),
+            ),
+            _ => None,
+        }
     }
 }
 

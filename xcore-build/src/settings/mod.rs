@@ -17,7 +17,7 @@ pub(crate) use list::List;
 pub(crate) use measure::{Size, Span};
 pub(crate) use name::{AppName, DefaultTenant, TenantName, TimeZone, is_plugin_name};
 pub(crate) use network::{
-    BaseDomain, HeaderName, Listen, Prefix, PublicUrl, StorageUrl, host_of, is_address,
+    BaseDomain, HeaderName, Listen, Prefix, PublicUrl, ServerUrl, StorageUrl, host_of, is_address,
 };
 pub(crate) use reading::Reading;
 pub(crate) use section::{Key, Need, Section};

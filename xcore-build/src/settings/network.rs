@@ -192,6 +192,30 @@ impl Kind for HeaderName {
     }
 }
 
+/// Where a server is.
+pub(crate) struct ServerUrl;
+
+impl Kind for ServerUrl {
+    type Value = DatabaseUrl;
+
+    fn expected() -> String {
+        "`postgres://USER@HOST/DATABASE`".to_owned()
+    }
+
+    fn read(node: &Node) -> Result<DatabaseUrl, Wrongs> {
+        let text = text_of::<Self>(node)?;
+        match DatabaseUrl::server_part(text) {
+            Some(_) => StorageUrl::read(node),
+            // The rest may hold a password and is not shown.
+            None => Err(Wrong::new(format!("must be {}", Self::expected())).into()),
+        }
+    }
+
+    fn json_schema() -> Json {
+        json!({ "type": "string" })
+    }
+}
+
 /// Where tenants' databases are: `sqlite://FOLDER` or `postgres://USER@HOST/DATABASE`.
 pub(crate) struct StorageUrl;
 

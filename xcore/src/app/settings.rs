@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{HeaderName, HeaderValue};
 use chrono_tz::Tz;
-use xcore_build::config::{Config, Directory as DirectoryKind};
+use xcore_build::config::{Config, Directory as DirectoryKind, Pooler};
 
 use super::boot::BootError;
 use super::directory_table::DirectoryTable;
 use super::existence::Everyone;
 use crate::cache::{Cache, CacheSettings};
-use crate::db::{Database, DatabaseSettings, OpenMode};
+use crate::db::{Database, DatabaseSettings, OpenMode, ServerUrl};
 use crate::scheduler::{Scheduler, SchedulerError, SchedulerSettings};
 use crate::tenancy::{Admission, Directory, DirectoryStore, FixedStore, OpenStore, Sources, TenantId};
 
@@ -20,6 +20,10 @@ pub(super) fn database(config: &Config, mode: OpenMode) -> Result<Option<Databas
     let Some(section) = &config.services.database else { return Ok(None) };
     let mut settings = DatabaseSettings::new(section.url.as_str(), &config.folder)
         .map_err(|source| BootError::Database { source })?;
+    if let (Some(Pooler::Transaction), Some(direct)) = (section.pooler, &section.direct_url) {
+        let direct = ServerUrl::new(direct.as_str()).map_err(|source| BootError::Database { source })?;
+        settings.direct_server = Some(direct);
+    }
     if let Some(max_open) = section.max_open {
         settings.max_open = max_open as usize;
     }

@@ -20,6 +20,10 @@ impl Database {
     /// When the folder cannot be used, another process serves it, the server cannot be reached, or the program was built
     /// without this kind of database.
     pub(crate) async fn open(settings: DatabaseSettings) -> Result<Self, DatabaseError> {
+        #[cfg(feature = "postgres")]
+        if settings.direct_server.is_some() {
+            return Ok(Self { backend: Arc::new(super::postgres::Pooled::open(settings).await?) });
+        }
         if settings.server.is_some() {
             #[cfg(feature = "postgres")]
             return Ok(Self { backend: Arc::new(super::postgres::Postgres::open(settings).await?) });

@@ -38,11 +38,29 @@ pub enum DatabaseError {
     /// Between this program and the server is a pooler that spreads a session's statements over several backends, so that
     /// one tenant's session would serve another's statements.
     #[error(
-        "the database is reached through a pooler that shares its sessions ({sign}); connect to the server itself, or use a pooler in session mode that passes `options` on"
+        "the database is reached through a pooler that shares its sessions ({sign}); write `pooler: transaction` below `services.database`, with the server itself as `direct_url`, or connect to the server itself, or use a pooler in session mode that passes `options` on"
     )]
     Pooler {
         /// What gave it away.
         sign: &'static str,
+    },
+    /// What stands in front of the server does not do what `services.database.pooler` says of it, so tenants would not be apart
+    /// behind it.
+    #[error("`pooler: transaction` does not work with the addresses of `services.database`: {problem}")]
+    PoolerUnfit {
+        /// What is wrong, and what to do.
+        problem: &'static str,
+        /// What was said to it.
+        #[source]
+        source: Option<Arc<sqlx::Error>>,
+    },
+    /// The pooler has no session with the server to give.
+    #[error(
+        "the pooler gave no connection to the server within {waited:?}; keep transactions short, try again, or raise its default_pool_size"
+    )]
+    PoolerBusy {
+        /// How long the caller waited.
+        waited: Duration,
     },
     /// The data folder cannot be made, read or written.
     #[error("cannot use the data folder `{}`; check that it exists and that this process may write to it", path.display())]
@@ -222,6 +240,7 @@ impl DatabaseError {
         match self {
             Self::TooManyOpen { .. }
             | Self::NoConnection { .. }
+            | Self::PoolerBusy { .. }
             | Self::WriterBusy { .. }
             | Self::Removing { .. }
             | Self::Claimed { .. }

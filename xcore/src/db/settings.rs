@@ -14,6 +14,9 @@ pub struct DatabaseSettings {
     pub folder: PathBuf,
     /// The server that holds the schemas; `None` for the embedded database.
     pub server: Option<ServerUrl>,
+    /// The same server without the pooler that `server` names; `None`, the default, when there is none in between. With it
+    /// `server` is a pooler in transaction mode. Not for the embedded database.
+    pub direct_server: Option<ServerUrl>,
     /// How many tenant databases are open at once. At least 1; default 256.
     pub max_open: usize,
     /// Connections per tenant database, default 4; or to the server for all tenants together, default 16. At least 1.
@@ -42,6 +45,15 @@ pub struct DatabaseSettings {
 pub struct ServerUrl(String);
 
 impl ServerUrl {
+    /// An address such as `postgres://shop@localhost/shop`.
+    ///
+    /// # Errors
+    /// When it is none of a server.
+    pub fn new(url: &str) -> Result<Self, DatabaseError> {
+        let is_server = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+        if is_server { Ok(Self(url.to_owned())) } else { Err(DatabaseError::Address { url: redacted(url) }) }
+    }
+
     /// The address as it was written, password included.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -75,9 +87,8 @@ impl DatabaseSettings {
     /// # Errors
     /// When the address is neither `sqlite://FOLDER` nor `postgres://..`.
     pub fn new(url: &str, base: &Path) -> Result<Self, DatabaseError> {
-        if ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
-            let server = Some(ServerUrl(url.to_owned()));
-            return Ok(Self { connections: 16, ..Self::at(PathBuf::new(), server) });
+        if let Ok(server) = ServerUrl::new(url) {
+            return Ok(Self { connections: 16, ..Self::at(PathBuf::new(), Some(server)) });
         }
         let folder = url
             .strip_prefix("sqlite://")
@@ -90,6 +101,7 @@ impl DatabaseSettings {
         Self {
             folder,
             server,
+            direct_server: None,
             max_open: 256,
             connections: 4,
             min_connections: 0,

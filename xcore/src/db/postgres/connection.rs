@@ -77,6 +77,12 @@ impl Connection {
         })
     }
 
+    /// Believes in a target, as nobody may behind a pooler.
+    #[cfg(test)]
+    pub(super) fn remember(&mut self, target: Target) {
+        self.stands = Some(target);
+    }
+
     /// Refuses a pooler that shares sessions: behind it a session would not stay on its tenant (I1).
     pub(super) async fn refuse_pooler(&mut self, other: &mut Self) -> Result<(), DatabaseError> {
         let text = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('search_path')";
@@ -122,6 +128,8 @@ impl Connection {
         match way {
             Way::Switched => self.stands_on(target),
             Way::InFull => self.serves_in_full(target),
+            // Any: nothing is remembered, and it is better than a new one.
+            Way::Unit => true,
         }
     }
 

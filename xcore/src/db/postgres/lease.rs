@@ -117,7 +117,7 @@ impl Lease {
 
     pub(super) async fn stand_as(&mut self, way: Way) -> Result<(), DatabaseError> {
         match way {
-            Way::Switched => self.stand().await,
+            Way::Switched | Way::Unit => self.stand().await,
             Way::InFull => self.stand_apart().await,
         }
     }
@@ -261,6 +261,11 @@ impl Lease {
                 Ok(())
             }
         }
+    }
+
+    /// A savepoint was undone, and what put the path in place behind it.
+    pub(super) fn went_back(&mut self) {
+        self.displaced |= self.tainted;
     }
 
     /// Finds out that the transaction is still open after SQL that might have ended it, and sets its path again.

@@ -10,15 +10,19 @@
 //!
 //! A statement goes one of two ways. Most are read (`qualify`), sent with the tenant's schema before each table, and need no
 //! switch (`in_full.rs`, `plain.rs`). The rest goes by the session's search path (`alone.rs`, `session.rs`).
+//!
+//! All that is for sessions which stay. Behind a pooler in transaction mode each unit of work is a transaction: `pooler`.
 
 mod alone;
 mod claim;
 mod connection;
 mod in_full;
+mod kept;
 mod lease;
 mod migrate;
 mod plain;
 mod pool;
+mod pooler;
 mod qualify;
 mod run;
 mod schema;
@@ -27,6 +31,7 @@ mod session;
 mod target;
 mod text;
 
+pub(super) use pooler::Pooled;
 pub(super) use run::is_passing;
 pub(super) use service::Postgres;
 

@@ -23,6 +23,8 @@ pub(super) enum Mutant {
     AsksForNoSchema,
     /// A statement in full is sent on any session, also on that of another tenant.
     SendsInFullAnywhere,
+    /// Behind a pooler, a connection's tenant is remembered as if its session stayed.
+    RemembersBehindAPooler,
 }
 
 impl Mutant {
@@ -62,6 +64,7 @@ impl Chosen {
             FreshSessionsReadPublic,
             AsksForNoSchema,
             SendsInFullAnywhere,
+            RemembersBehindAPooler,
         ];
         all.into_iter().find(|mutant| self.is(*mutant)).unwrap_or(None)
     }

@@ -20,7 +20,7 @@ use super::lease::Lease;
 use super::plain::{self, Plain};
 use super::run::is_broken;
 use super::target::Target;
-use crate::db::DatabaseError;
+use crate::db::{DatabaseError, DatabaseSettings};
 use crate::tenancy::TenantId;
 
 pub(super) struct Limits {
@@ -31,6 +31,21 @@ pub(super) struct Limits {
     pub(super) active: usize,
     pub(super) acquire_timeout: Duration,
     pub(super) drain_timeout: Duration,
+}
+
+impl Limits {
+    pub(super) fn of(settings: &DatabaseSettings) -> Self {
+        Self {
+            connections: settings.connections.clamp(1, 10_000),
+            min_connections: settings.min_connections.min(settings.connections),
+            active: settings
+                .active_connections
+                .unwrap_or(settings.connections)
+                .clamp(1, settings.connections.max(1)),
+            acquire_timeout: settings.acquire_timeout,
+            drain_timeout: settings.drain_timeout,
+        }
+    }
 }
 
 /// After being idle for this long, a session is asked whether it lives before it serves.
@@ -73,6 +88,8 @@ pub(super) enum Way {
     Switched,
     /// They are named in full.
     InFull,
+    /// By a path that its transaction sets, behind a pooler.
+    Unit,
 }
 
 enum Place {
@@ -122,16 +139,7 @@ impl Pool {
 
     /// Lends a session that serves the target in this way.
     pub(super) async fn lend_for(self: &Arc<Self>, target: Target, way: Way) -> Result<Lease, DatabaseError> {
-        let waited = self.limits.acquire_timeout;
-        let deadline = Instant::now() + waited;
-        let permit = match timeout(waited, Arc::clone(&self.permits).acquire_owned()).await {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_closed)) => return Err(DatabaseError::Closed),
-            Err(_late) => {
-                return Err(DatabaseError::NoConnection { connections: self.limits.active, waited });
-            }
-        };
-        let (held, idle) = self.take_place(permit, target, way)?;
+        let (held, idle, deadline) = self.take(target, way).await?;
         let reused = idle.is_some();
         let connection = match idle {
             Some(connection) => self.examined(*connection).await,
@@ -151,6 +159,25 @@ impl Pool {
             stood => stood?,
         }
         Ok(lease)
+    }
+
+    /// Waits for a place, until the deadline that is returned. What lies idle in it may have died.
+    pub(super) async fn take(
+        self: &Arc<Self>,
+        target: Target,
+        way: Way,
+    ) -> Result<(Held, Option<Box<Connection>>, Instant), DatabaseError> {
+        let waited = self.limits.acquire_timeout;
+        let deadline = Instant::now() + waited;
+        let permit = match timeout(waited, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_closed)) => return Err(DatabaseError::Closed),
+            Err(_late) => {
+                return Err(DatabaseError::NoConnection { connections: self.limits.active, waited });
+            }
+        };
+        let (held, idle) = self.take_place(permit, target, way)?;
+        Ok((held, idle, deadline))
     }
 
     /// The best place that is not lent: one that stands on the target, else the one that the target likes most.
@@ -202,7 +229,7 @@ impl Pool {
     }
 
     /// Opens a session; while the server refuses, again and again until the deadline.
-    async fn connect(&self, deadline: Instant) -> Result<Connection, DatabaseError> {
+    pub(super) async fn connect(&self, deadline: Instant) -> Result<Connection, DatabaseError> {
         let mut pause = Duration::from_millis(10);
         #[cfg(test)]
         let options = &self.mutant.current().options(&self.options);

@@ -7,31 +7,23 @@ use sea_query_sqlx::SqlxValues;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Postgres};
 
-use super::target::Target;
+use super::kept::Kept;
 use crate::db::backend::{Origin, Sql};
 
 /// A statement with its values.
-///
-/// The tenant's name is in the text: the driver keeps statements by their text, so a plan, its parameter types and its
-/// columns are never shared between tenants, whose tables may differ in version.
-fn query(sql: &Sql, target: Target) -> Query<'static, Postgres, SqlxValues> {
+fn query(sql: &Sql, kept: Kept) -> Query<'static, Postgres, SqlxValues> {
     let values = sql.values.clone().unwrap_or_else(|| sea_orm::Values(Vec::new()));
-    let text = match target {
-        // Each table is named in full.
-        Target::Nobody => sql.text.clone(),
-        _ => format!("/*{}*/ {}", target.schema(), sql.text),
-    };
-    sqlx::query_with(AssertSqlSafe(text), SqlxValues(values))
+    sqlx::query_with(AssertSqlSafe(kept.text(&sql.text)), SqlxValues(values)).persistent(kept.is_kept())
 }
 
 pub(super) async fn execute(
     connection: &mut PgConnection,
     sql: &Sql,
-    target: Target,
+    kept: impl Into<Kept>,
 ) -> Result<ExecResult, DbErr> {
     let result = match sql.origin {
         Origin::Script => connection.execute(AssertSqlSafe(sql.text.clone())).await,
-        Origin::Built | Origin::Raw => query(sql, target).execute(connection).await,
+        Origin::Built | Origin::Raw => query(sql, kept.into()).execute(connection).await,
     };
     result.map(ExecResult::from).map_err(exec_error)
 }
@@ -39,27 +31,27 @@ pub(super) async fn execute(
 pub(super) async fn query_one(
     connection: &mut PgConnection,
     sql: &Sql,
-    target: Target,
+    kept: impl Into<Kept>,
 ) -> Result<Option<QueryResult>, DbErr> {
-    let row = query(sql, target).fetch_optional(connection).await;
+    let row = query(sql, kept.into()).fetch_optional(connection).await;
     row.map(|row| row.map(QueryResult::from)).map_err(query_error)
 }
 
 pub(super) async fn query_all(
     connection: &mut PgConnection,
     sql: &Sql,
-    target: Target,
+    kept: impl Into<Kept>,
 ) -> Result<Vec<QueryResult>, DbErr> {
-    let rows = query(sql, target).fetch_all(connection).await.map_err(query_error)?;
+    let rows = query(sql, kept.into()).fetch_all(connection).await.map_err(query_error)?;
     Ok(rows.into_iter().map(QueryResult::from).collect())
 }
 
 pub(super) fn stream<'c>(
     connection: &'c mut PgConnection,
     sql: &Sql,
-    target: Target,
+    kept: impl Into<Kept>,
 ) -> BoxStream<'c, Result<QueryResult, DbErr>> {
-    let rows = query(sql, target).fetch(connection);
+    let rows = query(sql, kept.into()).fetch(connection);
     rows.map(|row| row.map(QueryResult::from).map_err(query_error)).boxed()
 }
 
@@ -101,6 +93,11 @@ pub(super) fn is_unknown_name(error: &DbErr) -> bool {
 /// Whether a table was not found, which may be because the schema is gone.
 pub(super) fn is_undefined_table(error: &DbErr) -> bool {
     has_code(error, "42P01")
+}
+
+/// Whether a statement was refused because it cannot be part of a transaction, or not behind its first statement.
+pub(super) fn is_active_transaction(error: &DbErr) -> bool {
+    has_code(error, "25001")
 }
 
 /// Whether a savepoint was refused because no transaction is open.

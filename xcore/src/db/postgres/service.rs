@@ -35,6 +35,8 @@ const OPERATORS: usize = 8;
 pub(crate) struct Postgres {
     pub(super) pool: Arc<Pool>,
     pub(super) texts: Texts,
+    /// Of the server, as a number such as 150003.
+    pub(super) version: Option<u32>,
     /// What the sessions beside the pool are opened with.
     options: PgConnectOptions,
     isolate: bool,
@@ -56,23 +58,16 @@ impl Postgres {
         first.refuse_pooler(&mut second).await?;
         second.close().await;
         schema::create_directory(&mut first.raw).await?;
-        let options = with_client_check(options, first.raw.server_version_num());
+        let version = first.raw.server_version_num();
+        let options = with_client_check(options, version);
         first.close().await;
-        let limits = Limits {
-            connections: settings.connections.clamp(1, 10_000),
-            min_connections: settings.min_connections.min(settings.connections),
-            active: settings
-                .active_connections
-                .unwrap_or(settings.connections)
-                .clamp(1, settings.connections.max(1)),
-            acquire_timeout: settings.acquire_timeout,
-            drain_timeout: settings.drain_timeout,
-        };
+        let limits = Limits::of(&settings);
         Ok(Self {
             pool: Pool::new(with_statement_timeout(options.clone(), settings.statement_timeout), limits),
             claims: Claims::new(options.clone()),
             operators: Arc::new(Semaphore::new(OPERATORS)),
             texts: Texts::default(),
+            version,
             options,
             isolate: settings.isolate,
             drain_timeout: settings.drain_timeout,
@@ -120,9 +115,41 @@ impl Postgres {
     }
 
     /// A session for work on schemas. It is closed afterwards, also when the caller goes away.
-    async fn operator(&self) -> Result<(Connection, OwnedSemaphorePermit), DatabaseError> {
+    pub(super) async fn operator(&self) -> Result<(Connection, OwnedSemaphorePermit), DatabaseError> {
         let permit = self.operate().await?;
         Ok((Connection::open(&self.options, Instant::now()).await?, permit))
+    }
+}
+
+impl Postgres {
+    /// Removes a tenant whose users have left, here and elsewhere; what `elsewhere` gives is held until the schema is gone.
+    pub(super) async fn remove_when<G: Send + 'static>(
+        &self,
+        id: &TenantId,
+        claim: &dyn TenantClaim,
+        elsewhere: impl AsyncFnOnce() -> Result<G, DatabaseError>,
+    ) -> Result<(), DatabaseError> {
+        if self.is_shared(id) {
+            return Err(DatabaseError::NotRemovable { tenant: *id });
+        }
+        let evacuated = (self.pool.evacuate(*id).await?, elsewhere().await?);
+        let (mut operator, permit) = self.operator().await?;
+        let id = *id;
+        let lock = claim::wait_for(&mut operator.raw, schema::lock_key(Target::Tenant(id)));
+        let waited = self.drain_timeout;
+        timeout(waited, lock).await.map_err(|_late| DatabaseError::StillUsed { tenant: id, waited })??;
+        // Behind the lock, see `claim.rs`.
+        claim.check().await?;
+        // In one piece, also when the caller goes away: nobody may begin to use a schema that is being dropped.
+        let plain = Arc::clone(&self.pool);
+        let dropping = self.pool.runtime.spawn(async move {
+            let dropped = schema::drop(&mut operator.raw, &id).await;
+            operator.close().await;
+            plain.plain.doubt(&id);
+            drop((evacuated, permit));
+            dropped
+        });
+        dropping.await.unwrap_or(Err(DatabaseError::Closed))
     }
 }
 
@@ -297,29 +324,8 @@ impl Backend for Postgres {
         claim: &'a dyn TenantClaim,
     ) -> BoxFuture<'a, Result<(), DatabaseError>> {
         async move {
-            if self.is_shared(id) {
-                return Err(DatabaseError::NotRemovable { tenant: *id });
-            }
-            let evacuated = self.pool.evacuate(*id).await?;
-            let (mut operator, permit) = self.operator().await?;
-            let id = *id;
-            let lock = claim::wait_for(&mut operator.raw, schema::lock_key(Target::Tenant(id)));
-            let waited = self.drain_timeout;
-            timeout(waited, lock)
-                .await
-                .map_err(|_late| DatabaseError::StillUsed { tenant: id, waited })??;
-            // Behind the lock, see `claim.rs`.
-            claim.check().await?;
-            // In one piece, also when the caller goes away: nobody may begin to use a schema that is being dropped.
-            let plain = Arc::clone(&self.pool);
-            let dropping = self.pool.runtime.spawn(async move {
-                let dropped = schema::drop(&mut operator.raw, &id).await;
-                operator.close().await;
-                plain.plain.doubt(&id);
-                drop((evacuated, permit));
-                dropped
-            });
-            dropping.await.unwrap_or(Err(DatabaseError::Closed))
+            let elsewhere = async || Ok(());
+            self.remove_when(id, claim, elsewhere).await
         }
         .boxed()
     }

@@ -18,7 +18,7 @@ pub(super) struct PostgresSession {
     level: u32,
 }
 
-fn begin_text(options: &TransactionOptions) -> String {
+pub(super) fn begin_text(options: &TransactionOptions) -> String {
     let mut text = "BEGIN".to_owned();
     if let Some(level) = options.isolation_level {
         text.push_str(match level {
@@ -194,6 +194,7 @@ impl Session for PostgresSession {
                 return self.end("ROLLBACK").await;
             }
             self.lease.control(format!("ROLLBACK TO xcore_{level}; RELEASE xcore_{level}")).await?;
+            self.lease.went_back();
             self.level = level - 1;
             Ok(())
         }

@@ -17,6 +17,8 @@ pub(super) enum Target {
     Public,
     /// The framework's own.
     Directory,
+    /// One of the two that a start makes to try a pooler with. `xcore*` is no name that a tenant can have.
+    Probe(&'static str),
     /// None: only what is named in full, or is the server's own, is found.
     Nobody,
 }
@@ -28,6 +30,7 @@ impl Target {
             Self::Tenant(id) => id.as_str(),
             Self::Public => "public",
             Self::Directory => DIRECTORY,
+            Self::Probe(schema) => schema,
             Self::Nobody => NOBODY,
         }
     }
@@ -38,6 +41,7 @@ impl Target {
             Self::Tenant(id) => format!("\"{id}\", public"),
             Self::Public => "public".to_owned(),
             Self::Directory => DIRECTORY.to_owned(),
+            Self::Probe(schema) => format!("{schema}, public"),
             Self::Nobody => NOBODY.to_owned(),
         }
     }

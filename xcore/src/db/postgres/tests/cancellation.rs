@@ -11,10 +11,10 @@ use super::{Kitchen, bake, cake, count, eventually, new, poll_times};
 use crate::db::postgres::mutants::Mutant;
 use crate::db::{DatabaseError, TenantDb};
 
-type Operation = fn(TenantDb, String) -> BoxFuture<'static, ()>;
+pub(super) type Operation = fn(TenantDb, String) -> BoxFuture<'static, ()>;
 
 /// Errors do not matter here: what matters is what the next user finds.
-const OPERATIONS: [(&str, Operation); 6] = [
+pub(super) const OPERATIONS: [(&str, Operation); 6] = [
     ("begin, write, commit", |db, name| {
         async move {
             let Ok(transaction) = db.begin().await else { return };
@@ -50,7 +50,7 @@ const OPERATIONS: [(&str, Operation); 6] = [
 
 /// Cancels every operation at every poll, writes after each, and says how many writes were acknowledged, and how many of
 /// those are not there.
-async fn lost_writes(kitchen: &Kitchen, operations: &[(&str, Operation)]) -> (usize, usize) {
+pub(super) async fn lost_writes(kitchen: &Kitchen, operations: &[(&str, Operation)]) -> (usize, usize) {
     let acme = kitchen.tenant("acme").await;
     let globex = kitchen.tenant("globex").await;
     let mut acknowledged = Vec::new();
@@ -89,10 +89,8 @@ async fn a_future_dropped_at_any_poll_never_loses_a_later_write() {
         let (acknowledged, lost) = lost_writes(&kitchen, &OPERATIONS).await;
         assert!(acknowledged > 50, "{acknowledged} cancellations are too few to say anything");
         assert_eq!(lost, 0);
-        eventually("every place free again", || async {
-            kitchen.postgres.pool.free_places().0 == connections
-        })
-        .await;
+        eventually("every place free again", || async { kitchen.pool().free_places().0 == connections })
+            .await;
     }
 }
 
@@ -100,7 +98,7 @@ async fn a_future_dropped_at_any_poll_never_loses_a_later_write() {
 #[tokio::test]
 async fn without_reset_or_close_the_same_cancellations_lose_writes() {
     let kitchen = Kitchen::with(|settings| settings.connections = 1).await;
-    kitchen.postgres.pool.mutant.choose(Mutant::ReusesAnything);
+    kitchen.pool().mutant.choose(Mutant::ReusesAnything);
     // Others may leave the only session in a failed transaction, which refuses all writes instead of losing them.
     let begin_and_drop = &OPERATIONS[OPERATIONS.len() - 1..];
     let (acknowledged, lost) = lost_writes(&kitchen, begin_and_drop).await;

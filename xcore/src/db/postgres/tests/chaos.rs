@@ -15,8 +15,8 @@ use sea_orm::{
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::{Kitchen, Server, TABLES, cake, eventually, id, new, poll_times};
-use crate::db::DatabaseError;
 use crate::db::postgres::mutants::Mutant;
+use crate::db::{DatabaseError, DatabaseSettings};
 
 const TENANTS: usize = 50;
 const TASKS: usize = 64;
@@ -24,18 +24,18 @@ const CONNECTIONS: usize = 8;
 
 /// What must stay zero, and enough of what must not to know that something was tried.
 #[derive(Debug, Default)]
-struct Tally {
+pub(super) struct Tally {
     foreign_reads: AtomicUsize,
     ghosts_served: AtomicUsize,
     leaked_state: AtomicUsize,
-    ended: AtomicUsize,
-    cancelled: AtomicUsize,
-    failed: AtomicUsize,
+    pub(super) ended: AtomicUsize,
+    pub(super) cancelled: AtomicUsize,
+    pub(super) failed: AtomicUsize,
 }
 
-struct World {
-    kitchen: Kitchen,
-    tally: Tally,
+pub(super) struct World {
+    pub(super) kitchen: Kitchen,
+    pub(super) tally: Tally,
     /// Commits that were acknowledged: token, tenant.
     acknowledged: Mutex<Vec<(String, usize)>>,
     /// What was rolled back, or never committed.
@@ -44,14 +44,14 @@ struct World {
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Outcome {
-    foreign_reads: usize,
-    foreign_writes: usize,
-    ghosts_served: usize,
-    lost_commits: usize,
-    kept_undone: usize,
-    leaked_state: usize,
-    lost_places: usize,
+pub(super) struct Outcome {
+    pub(super) foreign_reads: usize,
+    pub(super) foreign_writes: usize,
+    pub(super) ghosts_served: usize,
+    pub(super) lost_commits: usize,
+    pub(super) kept_undone: usize,
+    pub(super) leaked_state: usize,
+    pub(super) lost_places: usize,
 }
 
 /// A small generator, so that a run needs no crate and can be read.
@@ -161,6 +161,22 @@ impl World {
                 db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, insert, values)).await?;
                 self.acknowledge([token], tenant);
             }
+            24 if self.kitchen.clients.is_some() => {
+                // Behind a pooler there is no pinned session; a transaction that is moved, also in its savepoints.
+                let tokens = [self.token(tenant), self.token(tenant)];
+                let transaction = db.begin().await?;
+                self.disturb(&transaction, 13 + (tenant as u64 % 3), tenant).await?;
+                new(&tokens[0]).insert(&transaction).await?;
+                let inner = transaction.begin().await?;
+                self.disturb(&inner, 14, tenant).await?;
+                self.look(&cake::Entity::find().all(&inner).await?, tenant);
+                inner.rollback().await?;
+                self.look(&cake::Entity::find().all(&transaction).await?, tenant);
+                self.disturb(&transaction, 23, tenant).await?;
+                new(&tokens[1]).insert(&transaction).await?;
+                transaction.commit().await?;
+                self.acknowledge(tokens, tenant);
+            }
             24 => {
                 // A pinned session that was moved, by itself and in a transaction.
                 let session = db.session().await?;
@@ -223,7 +239,7 @@ impl World {
     async fn work(self: Arc<Self>, task: usize, until: Instant) {
         let mut dice = Dice(0x9e37_79b9 + task as u64 * 7919);
         // The full reset after disturbing SQL would mend what this broken rule leaves.
-        let mends = self.kitchen.postgres.pool.mutant.is(Mutant::ReusesAnything);
+        let mends = self.kitchen.pool().mutant.is(Mutant::ReusesAnything);
         let kinds = if mends { 9 } else { 25 };
         while Instant::now() < until {
             let (kind, tenant) = (dice.roll(kinds), dice.roll(TENANTS as u64) as usize);
@@ -287,11 +303,23 @@ async fn kill(world: Arc<World>, until: Instant) {
 }
 
 async fn chaos(server: &'static Server, mutant: Mutant, time: Duration) -> (Outcome, Arc<World>) {
-    let kitchen = Kitchen::on(server, |settings| {
-        settings.connections = CONNECTIONS;
-        settings.busy_timeout = Duration::from_secs(2);
-    })
-    .await;
+    let kitchen = Kitchen::on(server, limits).await;
+    chaos_in(kitchen, mutant, time, || server.restart(), CONNECTIONS).await
+}
+
+pub(super) fn limits(settings: &mut DatabaseSettings) {
+    settings.connections = CONNECTIONS;
+    settings.busy_timeout = Duration::from_secs(2);
+}
+
+/// Half-way something happens, unless a rule is broken.
+pub(super) async fn chaos_in(
+    kitchen: Kitchen,
+    mutant: Mutant,
+    time: Duration,
+    half_way: impl FnOnce(),
+    at_once: usize,
+) -> (Outcome, Arc<World>) {
     kitchen.sql("DO $$ BEGIN CREATE ROLE chaos; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$").await;
     kitchen.sql(&format!("{TABLES}; INSERT INTO cake (name, price) VALUES ('of all', 1)")).await;
     for tenant in 0..TENANTS {
@@ -299,7 +327,7 @@ async fn chaos(server: &'static Server, mutant: Mutant, time: Duration) -> (Outc
         let table = TABLES.replace("cake", &format!("{}.cake", name_of(tenant)));
         kitchen.sql(&table).await;
     }
-    kitchen.postgres.pool.mutant.choose(mutant);
+    kitchen.pool().mutant.choose(mutant);
     let world = Arc::new(World {
         kitchen,
         tally: Tally::default(),
@@ -314,18 +342,18 @@ async fn chaos(server: &'static Server, mutant: Mutant, time: Duration) -> (Outc
     let tasks: Vec<_> = (0..TASKS).map(|n| tokio::spawn(Arc::clone(&world).work(n, until))).collect();
     if mutant == Mutant::None {
         tokio::time::sleep(time / 2).await;
-        server.restart();
+        half_way();
     }
     for task in tasks {
         task.await.unwrap();
     }
     killer.await.unwrap();
-    let pool = &world.kitchen.postgres.pool;
+    let pool = world.kitchen.pool();
     let mut outcome = Outcome::default();
     if mutant == Mutant::None {
         eventually("every place free again", || async { pool.free_places().0 == CONNECTIONS }).await;
-        // And each place serves.
-        let held = futures_util::future::join_all((0..CONNECTIONS).map(|n| {
+        // And each serves, as many at once as there are sessions.
+        let held = futures_util::future::join_all((0..at_once).map(|n| {
             let db = world.kitchen.handle(&name_of(n));
             async move { db.begin().await }
         }))
@@ -337,7 +365,7 @@ async fn chaos(server: &'static Server, mutant: Mutant, time: Duration) -> (Outc
     (outcome, world)
 }
 
-fn seconds(default: u64) -> Duration {
+pub(super) fn seconds(default: u64) -> Duration {
     let asked = std::env::var("XCORE_CHAOS_SECONDS").ok().and_then(|text| text.parse().ok());
     Duration::from_secs(asked.unwrap_or(default))
 }

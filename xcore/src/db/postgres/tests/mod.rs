@@ -24,6 +24,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use super::Postgres;
+use super::pool::Pool;
 use crate::db::{Database, DatabaseSettings, TenantDb};
 use crate::tenancy::{Tenant, TenantId};
 
@@ -123,6 +124,8 @@ struct Kitchen {
     name: String,
     settings: DatabaseSettings,
     server: &'static Server,
+    /// The connections of the service to a pooler, where it is behind one.
+    clients: Option<Arc<Pool>>,
 }
 
 impl Kitchen {
@@ -143,7 +146,12 @@ impl Kitchen {
         settings.drain_timeout = Duration::from_secs(5);
         change(&mut settings);
         let postgres = Arc::new(Postgres::open(settings.clone()).await.unwrap());
-        Self { database: Database::on(postgres.clone()), postgres, name, settings, server }
+        Self { database: Database::on(postgres.clone()), postgres, name, settings, server, clients: None }
+    }
+
+    /// The connections that serve.
+    fn pool(&self) -> &Arc<Pool> {
+        self.clients.as_ref().unwrap_or(&self.postgres.pool)
     }
 
     /// A session that no service has touched.

@@ -49,6 +49,19 @@ async fn what_raw_sql_does_to_a_session_ends_with_it() {
     assert_eq!(count(&acme).await, 2, "what names its tables in full does not");
 }
 
+/// The path is set again within the savepoint, which is then undone.
+#[tokio::test]
+async fn a_savepoint_that_is_undone_does_not_bring_another_path_back() {
+    let kitchen = kitchen().await;
+    let acme = kitchen.handle("acme");
+    let transaction = acme.begin().await.unwrap();
+    transaction.execute_unprepared("SET search_path TO globex").await.unwrap();
+    let inner = transaction.begin().await.unwrap();
+    assert_eq!(count(&inner).await, 2);
+    inner.rollback().await.unwrap();
+    assert_eq!(count(&transaction).await, 2);
+}
+
 #[tokio::test]
 async fn a_transaction_left_open_by_raw_sql_is_rolled_back_and_said_so() {
     let kitchen = kitchen().await;
