@@ -51,7 +51,17 @@
 //!
 //! All tenants work through one login of the server. The search path stops mistakes, not intent: raw SQL that names another
 //! tenant's schema reaches it, and a tenant may write to the shared tables. Triggers and functions of a plugin's migrations
-//! must not change the session. A pooler in transaction mode is refused at start.
+//! must not change the session.
+//!
+//! Behind a pooler in transaction mode, such as PgBouncer, write `pooler: transaction` and, as `direct_url`, the
+//! address of the server itself; without that such a pooler is refused at start. Then every statement is a transaction
+//! of its own, which sets its tenant's path and limits for itself alone in a session made as good as new, and `begin()`
+//! does the same for yours. That costs three round trips more than a statement over a connection to the server.
+//! [`session()`](TenantDb::session), `BEGIN` and `COMMIT` in raw SQL, and statements that cannot be part of a
+//! transaction are refused; migrations run on the server itself. `lastval()` in a transaction knows of that
+//! transaction's inserts. At start two tenants that do not exist write and read through the pooler, and the start is
+//! refused when one sees the other. The pooler's login should be the app's own: what others set for the sessions that
+//! they share is cleared.
 //!
 //! The rest of the address is read as PostgreSQL's own programs read it. `sslmode` decides about TLS: `prefer`, the default,
 //! takes it when the server has it and asks for no proof of who the server is; `require` goes on with TLS only, and asks

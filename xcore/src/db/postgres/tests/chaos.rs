@@ -238,8 +238,9 @@ impl World {
 
     async fn work(self: Arc<Self>, task: usize, until: Instant) {
         let mut dice = Dice(0x9e37_79b9 + task as u64 * 7919);
-        // The full reset after disturbing SQL would mend what this broken rule leaves.
-        let mends = self.kitchen.pool().mutant.is(Mutant::ReusesAnything);
+        // The full reset after disturbing SQL would mend what these broken rules leave.
+        let mends = [Mutant::ReusesAnything, Mutant::RemembersBehindAPooler]
+            .contains(&self.kitchen.pool().mutant.current());
         let kinds = if mends { 9 } else { 25 };
         while Instant::now() < until {
             let (kind, tenant) = (dice.roll(kinds), dice.roll(TENANTS as u64) as usize);

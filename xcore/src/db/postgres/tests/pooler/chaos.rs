@@ -47,7 +47,7 @@ async fn each_rule_broken_on_purpose_is_caught_by_the_same_chaos_behind_a_pooler
         (Mutant::TrustsAllSql, |o| o.leaked_state > 0),
         (Mutant::AsksForNoSchema, |o| o.ghosts_served > 0),
     ] {
-        let (outcome, world) = chaos(Server::get(), mutant, Duration::from_secs(4)).await;
+        let (outcome, world) = chaos(Server::get(), mutant, Duration::from_secs(5)).await;
         let tally = &world.tally;
         assert!(caught(&outcome), "{mutant:?} went unnoticed: {outcome:?} {tally:?}");
         eprintln!("{mutant:?} behind a pooler: {outcome:?}");
