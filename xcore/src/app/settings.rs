@@ -120,3 +120,31 @@ pub(super) fn time_zone(name: &str) -> Result<Tz, BootError> {
 fn tenant_id(name: &str) -> Result<TenantId, BootError> {
     TenantId::parse(name).map_err(|source| BootError::Tenant { name: name.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use xcore_build::config::LoadOptions;
+
+    use super::{Config, OpenMode, database};
+
+    #[test]
+    fn a_pooler_and_the_server_behind_it_reach_the_service() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("xcore.yaml");
+        let text =
+            "app: { name: shop }\nservices: { database: { url: \"postgres://u:secret@pooler/shop\" } }\n";
+        std::fs::write(&file, text).unwrap();
+        let mut options = LoadOptions { overlay: None, ..LoadOptions::from_environment(&file) };
+        let direct = |options: &LoadOptions| {
+            let loaded = Config::load(options).unwrap();
+            database(&loaded.config, OpenMode::Beside).unwrap().unwrap().direct_server
+        };
+        assert!(direct(&options).is_none());
+        for (key, value) in [("POOLER", "transaction"), ("DIRECT_URL", "postgres://u:secret@server/shop")] {
+            options.env.insert(format!("XCORE__SERVICES__DATABASE__{key}"), value.to_owned());
+        }
+        let server = direct(&options).unwrap();
+        assert_eq!(server.as_str(), "postgres://u:secret@server/shop");
+        assert!(!format!("{server:?}").contains("secret"));
+    }
+}

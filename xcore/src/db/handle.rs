@@ -98,7 +98,8 @@ macro_rules! sea_orm_traits {
             /// by itself.
             ///
             /// # Errors
-            /// As of any statement: the tenant is gone, or no connection became free in time.
+            /// As of any statement: the tenant is gone, or no connection became free in time. Always behind a pooler in transaction
+            /// mode, where no connection stays with its user.
             ///
             /// # Cancellation
             /// A dropped future takes nothing.
