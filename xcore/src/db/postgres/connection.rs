@@ -6,6 +6,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgConnectio
 
 use sqlx::postgres::{PgConnectOptions, PgRow};
 
+#[cfg(test)]
+use super::look::LOOK;
+use super::look::{HOLDS_TEMPORARY, Look};
 use super::pool::Way;
 use super::target::{NOBODY, Target};
 use crate::db::DatabaseError;
@@ -24,6 +27,8 @@ pub(super) struct Connection {
     checked: Instant,
     pub(super) retires: Instant,
     pub(super) used: Instant,
+    /// As whom it was opened.
+    who: Option<(String, String)>,
     /// Whether it is as it was opened or reset.
     #[cfg(test)]
     fresh: bool,
@@ -72,6 +77,7 @@ impl Connection {
             checked: now,
             retires,
             used: now,
+            who: None,
             #[cfg(test)]
             fresh: true,
         })
@@ -103,6 +109,10 @@ impl Connection {
         self.stands == Some(target)
     }
 
+    /// Whether the session may serve this target without a switch. Since its last one it was used by the same target only: by its
+    /// statements on the path, which are followed by a reset when code that may alter the session can have run, and by its statements in
+    /// full, which meet no such code. Others' statements in full never run where the path names a tenant. Code that nobody knew of
+    /// (`user_code.rs`: a second) can have moved it even so; that is seen by the next switch.
     pub(super) fn is_trusted_on(&self, target: Target) -> bool {
         self.stands_on(target) && (!matches!(target, Target::Tenant(_)) || self.checked.elapsed() < TRUSTED)
     }
@@ -117,8 +127,8 @@ impl Connection {
         self.stands_on(target) || self.stands_on(Target::Nobody)
     }
 
-    /// The same, and it was found to be so a moment ago. User code that the text of a statement does not show may have moved the
-    /// session since; and a session that died is found before the statement is sent.
+    /// The same, and it was found to be so a moment ago. User code that nobody knew of yet may have moved the session since; and a
+    /// session that died is found before the statement is sent.
     pub(super) fn is_trusted_in_full(&self, target: Target) -> bool {
         self.serves_in_full(target) && self.checked.elapsed() < TRUSTED
     }
@@ -133,15 +143,40 @@ impl Connection {
         }
     }
 
-    /// Moves the session to a target, and finds out whether its schema exists, in one round trip.
-    pub(super) async fn switch(&mut self, target: Target) -> Result<(), DatabaseError> {
+    /// Moves the session to a target, and finds out whether its schema exists, in one round trip. A session that is not as it was left
+    /// is reset before that, if it is looked at.
+    pub(super) async fn switch(&mut self, target: Target, looks: bool) -> Result<(), DatabaseError> {
         // I1: unknown from before the switch is sent until its reply was read.
-        self.stands = None;
-        self.switch_by(target.switch(), target).await
+        let stood = self.stands.take();
+        self.switch_by(target.switch(), target, looks.then_some(stood)).await
     }
 
-    async fn switch_by(&mut self, text: String, target: Target) -> Result<(), DatabaseError> {
-        let found = self.raw.fetch_optional(AssertSqlSafe(text)).await?;
+    async fn switch_by(
+        &mut self,
+        text: String,
+        target: Target,
+        looks_for: Option<Option<Target>>,
+    ) -> Result<(), DatabaseError> {
+        let mut found = self.raw.fetch_optional(AssertSqlSafe(text.clone())).await?;
+        if let (Some(row), Some(stood)) = (&found, looks_for)
+            && !self.is_as_left(&Look::read(row)?, stood).await?
+        {
+            tracing::warn!("a session was changed by code that no statement shows, and is reset");
+            self.reset().await?;
+            // As long as it is looked at it stands nowhere.
+            self.stands = None;
+            #[cfg(test)]
+            {
+                self.fresh = false;
+            }
+            found = self.raw.fetch_optional(AssertSqlSafe(text)).await?;
+            if let Some(row) = &found
+                && !self.is_as_left(&Look::read(row)?, Some(Target::Nobody)).await?
+            {
+                let error = "a session is not as new after a reset".to_owned();
+                return Err(sqlx::Error::Protocol(error).into());
+            }
+        }
         match (found, target) {
             (Some(_), _) => {
                 self.stands = Some(target);
@@ -153,11 +188,26 @@ impl Connection {
         }
     }
 
+    /// Whether a session was left as those who used it were seen to leave it.
+    async fn is_as_left(&mut self, look: &Look, stood: Option<Target>) -> Result<bool, sqlx::Error> {
+        // The first look is at a session that nobody has used.
+        let who = self.who.get_or_insert_with(|| look.who.clone());
+        if *who != look.who || stood.is_some_and(|target| target.path() != look.path) {
+            return Ok(false);
+        }
+        if !look.temporary {
+            return Ok(true);
+        }
+        let holds = self.raw.fetch_one(HOLDS_TEMPORARY).await?;
+        Ok(!holds.try_get_unchecked::<bool, _>(0)?)
+    }
+
     /// A switch that breaks the rules.
     #[cfg(test)]
     pub(super) async fn switch_wrongly(
         &mut self,
         target: Target,
+        looks: bool,
         mutant: super::mutants::Mutant,
     ) -> Result<(), DatabaseError> {
         use super::mutants::Mutant;
@@ -169,7 +219,7 @@ impl Connection {
                 Ok(())
             }
             Mutant::BelievesBeforeTheReply => {
-                let switched = self.switch(target).await;
+                let switched = self.switch(target, looks).await;
                 self.stands = Some(target);
                 self.checked = Instant::now();
                 switched
@@ -177,12 +227,13 @@ impl Connection {
             Mutant::AsksForNoSchema => {
                 self.stands = None;
                 self.switch_by(
-                    format!("SELECT set_config('search_path', '{}', false)", target.path()),
+                    format!("SELECT {LOOK}, set_config('search_path', '{}', false)", target.path()),
                     target,
+                    None,
                 )
                 .await
             }
-            _ => self.switch(target).await,
+            _ => self.switch(target, looks).await,
         }
     }
 

@@ -63,7 +63,11 @@ impl InFull {
     fn filled(&self, sql: &Sql) -> (Sql, Verdict) {
         // Others are not made.
         let Analysis::Qualified(template) = &*self.analysis else { return (sql.clone(), judge(&sql.text)) };
-        let text = template.fill(self.id.as_str());
+        let mut text = template.fill(self.id.as_str());
+        if text.len() == sql.text.len() {
+            // Without a table in it the driver would keep one statement for all tenants.
+            text.insert_str(0, &format!("/*{}*/ ", self.id));
+        }
         let filled = Sql { text, values: sql.values.clone(), origin: sql.origin };
         (filled, Verdict { writes: template.writes(), ..Verdict::default() })
     }

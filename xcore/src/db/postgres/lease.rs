@@ -15,6 +15,7 @@ use super::pool::{Held, Way};
 use super::run;
 use super::target::Target;
 use super::text::Verdict;
+use super::user_code::Definition;
 use crate::db::DatabaseError;
 
 /// For how long the answer to a statement that nobody waits for is waited for before its session is closed.
@@ -39,6 +40,9 @@ pub(super) struct Lease {
     displaced: bool,
     /// Something may have been defined that changes what statements mean.
     defines: bool,
+    definition: Option<Definition>,
+    /// Statements have gone by the path, where code of users may be met that no text shows.
+    by_path: bool,
     broken: bool,
 }
 
@@ -61,6 +65,8 @@ impl Lease {
             fresh: false,
             displaced: false,
             defines: false,
+            definition: None,
+            by_path: false,
             broken: false,
         }
     }
@@ -97,15 +103,17 @@ impl Lease {
         if self.connection()?.is_trusted_on(target) {
             return Ok(());
         }
+        let looks = self.looks();
         self.running = Some(Running::Reads);
         self.count_switch();
         #[cfg(test)]
         let switched = {
             let mutant = self.held.as_ref().map(|held| held.pool.mutant.current());
-            self.connection()?.switch_wrongly(target, mutant.unwrap_or(super::mutants::Mutant::None)).await
+            let mutant = mutant.unwrap_or(super::mutants::Mutant::None);
+            self.connection()?.switch_wrongly(target, looks, mutant).await
         };
         #[cfg(not(test))]
-        let switched = self.connection()?.switch(target).await;
+        let switched = self.connection()?.switch(target, looks).await;
         self.running = None;
         if let Err(DatabaseError::Engine { source }) = &switched
             && run::is_broken(source)
@@ -113,6 +121,15 @@ impl Lease {
             self.break_off();
         }
         switched
+    }
+
+    /// Whether a switch looks at what earlier users left in the session. What this one did in it is its own, and is reset in the end.
+    fn looks(&self) -> bool {
+        #[cfg(test)]
+        if self.held.as_ref().is_some_and(|held| held.pool.mutant.current().is_blind()) {
+            return false;
+        }
+        !(self.tainted || self.fresh)
     }
 
     pub(super) async fn stand_as(&mut self, way: Way) -> Result<(), DatabaseError> {
@@ -140,12 +157,16 @@ impl Lease {
         {
             return Ok(());
         }
-        if self.connection()?.is_trusted_in_full(target) {
+        // On the path of the tenant `cake.price` may be the call of a function.
+        let hides = self.may_alter();
+        let connection = self.connection()?;
+        if connection.is_trusted_in_full(target) && (!hides || connection.stands_on(Target::Nobody)) {
             return Ok(());
         }
+        let looks = self.looks();
         self.count_switch();
         self.running = Some(Running::Reads);
-        let switched = self.connection()?.switch(Target::Nobody).await;
+        let switched = self.connection()?.switch(Target::Nobody, looks).await;
         self.running = None;
         if let Err(DatabaseError::Engine { source }) = &switched
             && run::is_broken(source)
@@ -178,10 +199,15 @@ impl Lease {
             }
             self.reset().await?;
         }
+        let verdict = self.with_what_is_hidden(verdict)?;
         self.running = Some(if verdict.writes { Running::Writes } else { Running::Reads });
         self.tainted |= verdict.session;
         self.defines |= verdict.defines;
         self.displaced = self.in_transaction && verdict.session;
+        if verdict.defines && self.definition.is_none() {
+            let target = self.target;
+            self.definition = self.held.as_ref().map(|held| held.pool.code.define(target));
+        }
         #[cfg(test)]
         let verdict = Verdict { session: verdict.session && !self.trusts_all_sql(), ..verdict };
         if verdict.session {
@@ -189,6 +215,20 @@ impl Lease {
             self.connection()?.doubt();
         }
         Ok(&mut self.connection()?.raw)
+    }
+
+    /// What the text does not show: code of users, which the path finds. Where it names nobody there is none, as statements in full are
+    /// for plain schemas only.
+    fn with_what_is_hidden(&mut self, verdict: Verdict) -> Result<Verdict, DatabaseError> {
+        if self.connection()?.stands_on(Target::Nobody) {
+            return Ok(verdict);
+        }
+        self.by_path = true;
+        Ok(Verdict { session: verdict.session || self.may_alter(), ..verdict })
+    }
+
+    fn may_alter(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.pool.may_alter(self.target))
     }
 
     #[cfg(test)]
@@ -226,9 +266,11 @@ impl Lease {
         if self.defines
             && let Some(held) = &self.held
         {
-            held.pool.plain.doubt_all();
+            held.pool.defined(self.target);
+            self.defines = false;
         }
         self.in_transaction = false;
+        self.definition = None;
         self.displaced = false;
         if self.tainted
             && let Some(connection) = &mut self.connection
@@ -285,7 +327,12 @@ impl Lease {
             && !self.in_transaction
             && let Some(held) = &self.held
         {
-            held.pool.plain.doubt_all();
+            held.pool.defined(self.target);
+            // A session that broke may still come to the end of it.
+            self.defines = error.is_some_and(run::is_broken_by);
+        }
+        if !self.in_transaction && !self.defines {
+            self.definition = None;
         }
         if error.is_some_and(run::is_broken_by) {
             self.break_off();
@@ -325,29 +372,36 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let (Some(connection), Some(held)) = (self.connection.take(), self.held.take()) else { return };
         if self.defines {
-            held.pool.plain.doubt_all();
+            held.pool.defined(self.target);
         }
         let cleaning = Cleaning {
+            target: self.target,
             drain: self.running.is_some(),
             defines: self.defines,
             roll_back: self.in_transaction,
-            reset: self.tainted,
+            // It may be known by now what ran.
+            reset: self.tainted || (self.by_path && held.pool.may_alter(self.target)),
             broken: self.broken,
         };
         #[cfg(test)]
         let cleaning = cleaning.broken_by(held.pool.mutant.current());
+        #[cfg(test)]
+        if cleaning.reset {
+            held.pool.resets.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
         if cleaning.is_nothing() && !held.pool.is_closed() && connection.retires > Instant::now() {
             held.put_back(connection);
             return;
         }
         let runtime = held.pool.runtime.clone();
-        runtime.spawn(cleaning.run(connection, held));
+        runtime.spawn(cleaning.run(connection, held, self.definition.take()));
     }
 }
 
 /// What a session needs between two users.
 #[derive(Clone, Copy)]
 struct Cleaning {
+    target: Target,
     drain: bool,
     defines: bool,
     roll_back: bool,
@@ -371,7 +425,7 @@ impl Cleaning {
         self
     }
 
-    async fn run(self, mut connection: Connection, held: Held) {
+    async fn run(self, mut connection: Connection, held: Held, definition: Option<Definition>) {
         if self.broken {
             return connection.abandon().await;
         }
@@ -382,17 +436,18 @@ impl Cleaning {
             if self.defines {
                 // The server notices that its client has gone within a second, and may come to the end before.
                 for _ in 0..3 {
-                    pool.plain.doubt_all();
+                    pool.defined(self.target);
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
-                pool.plain.doubt_all();
+                pool.defined(self.target);
             }
             return;
         }
         if self.defines {
             // What was still under way has ended now.
-            held.pool.plain.doubt_all();
+            held.pool.defined(self.target);
         }
+        drop(definition);
         let restored = timeout(PATIENCE * 50, self.restore(&mut connection)).await;
         if !matches!(restored, Ok(Ok(()))) {
             connection.abandon().await;

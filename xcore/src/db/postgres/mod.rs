@@ -4,7 +4,7 @@
 //! |---|---|
 //! | I1 a connection's tenant is unknown until the reply to its switch was read | `connection.rs` |
 //! | I2 a connection whose operation did not run to its end is reset or closed | `lease.rs` |
-//! | I3 SQL that may change the session leads to a full reset | `text.rs`, `lease.rs` |
+//! | I3 SQL that may change the session leads to a full reset | `text.rs`, `user_code.rs`, `lease.rs`, `look.rs` |
 //! | I4 a fresh or reset session's search path names nothing | `connection.rs` |
 //! | I5 a missing schema is an error | `target.rs`, `pool.rs`, `migrate.rs` |
 //!
@@ -14,11 +14,13 @@
 //! All that is for sessions which stay. Behind a pooler in transaction mode each unit of work is a transaction: `pooler`.
 
 mod alone;
+mod body;
 mod claim;
 mod connection;
 mod in_full;
 mod kept;
 mod lease;
+mod look;
 mod migrate;
 mod plain;
 mod pool;
@@ -30,6 +32,8 @@ mod service;
 mod session;
 mod target;
 mod text;
+mod user_code;
+mod watch;
 
 pub(super) use pooler::Pooled;
 pub(super) use run::is_passing;

@@ -25,11 +25,24 @@ pub(super) enum Mutant {
     SendsInFullAnywhere,
     /// Behind a pooler, a connection's tenant is remembered as if its session stayed.
     RemembersBehindAPooler,
+    /// I3: nobody reads what functions do.
+    BelievesFunctionsHarmless,
+    /// What a switch sees of the session is not looked at, and functions are believed harmless.
+    LooksAtNothing,
 }
 
 impl Mutant {
     pub(super) fn forgets(self) -> bool {
         matches!(self, Self::ForgetsAFreshSession | Self::FreshSessionsReadPublic)
+    }
+
+    pub(super) fn believes_functions_harmless(self) -> bool {
+        matches!(self, Self::BelievesFunctionsHarmless | Self::LooksAtNothing)
+    }
+
+    /// Whether switches do not look at the session. A wrong path would be seen.
+    pub(super) fn is_blind(self) -> bool {
+        matches!(self, Self::LooksAtNothing | Self::FreshSessionsReadPublic)
     }
 
     /// What sessions are opened with.
@@ -65,6 +78,8 @@ impl Chosen {
             AsksForNoSchema,
             SendsInFullAnywhere,
             RemembersBehindAPooler,
+            BelievesFunctionsHarmless,
+            LooksAtNothing,
         ];
         all.into_iter().find(|mutant| self.is(*mutant)).unwrap_or(None)
     }

@@ -20,6 +20,7 @@ use super::lease::Lease;
 use super::plain::{self, Plain};
 use super::run::is_broken;
 use super::target::Target;
+use super::user_code::UserCode;
 use crate::db::{DatabaseError, DatabaseSettings};
 use crate::tenancy::TenantId;
 
@@ -62,11 +63,17 @@ pub(super) struct Pool {
     state: Mutex<State>,
     left: Notify,
     pub(super) plain: Arc<Plain>,
+    pub(super) code: Arc<UserCode>,
     pub(super) runtime: Handle,
     #[cfg(test)]
     pub(super) mutant: super::mutants::Chosen,
     #[cfg(test)]
     pub(super) switches: std::sync::atomic::AtomicUsize,
+    /// Who holds it keeps the service from noticing what others define.
+    #[cfg(test)]
+    pub(super) watching: tokio::sync::Mutex<()>,
+    #[cfg(test)]
+    pub(super) resets: std::sync::atomic::AtomicUsize,
     /// Statements that named their tables in full.
     #[cfg(test)]
     pub(super) in_full: std::sync::atomic::AtomicUsize,
@@ -99,7 +106,7 @@ enum Place {
 }
 
 impl Pool {
-    pub(super) fn new(options: PgConnectOptions, limits: Limits) -> Arc<Self> {
+    pub(super) fn new(options: PgConnectOptions, limits: Limits, code: Arc<UserCode>) -> Arc<Self> {
         let places = (0..limits.connections).map(|_| Place::Empty).collect();
         let pool = Arc::new(Self {
             options,
@@ -114,11 +121,16 @@ impl Pool {
             }),
             left: Notify::new(),
             plain: Arc::default(),
+            code,
             runtime: Handle::current(),
             #[cfg(test)]
             mutant: Default::default(),
             #[cfg(test)]
             switches: Default::default(),
+            #[cfg(test)]
+            watching: Default::default(),
+            #[cfg(test)]
+            resets: Default::default(),
             #[cfg(test)]
             in_full: Default::default(),
         });
@@ -262,6 +274,21 @@ impl Pool {
     /// Says that a session was found broken, so that the others are looked at.
     pub(super) fn mark_broken(&self) {
         self.state().broken = Some(Instant::now());
+    }
+
+    /// SQL of this target may have defined something, wherever.
+    pub(super) fn defined(&self, target: Target) {
+        self.plain.doubt_all();
+        self.code.doubt(target);
+    }
+
+    /// Whether a statement on the path of a target may change its session unseen.
+    pub(super) fn may_alter(&self, target: Target) -> bool {
+        #[cfg(test)]
+        if self.mutant.current().believes_functions_harmless() {
+            return false;
+        }
+        self.code.may_alter(target)
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -7,7 +7,7 @@ use crate::db::DatabaseError;
 use crate::tenancy::TenantId;
 
 /// Marks a schema as a tenant's, in its comment. A schema of another origin is left alone.
-const MARK: &str = "a tenant of xcore";
+pub(super) const MARK: &str = "a tenant of xcore";
 
 /// How many tables are dropped at once, so that the locks of a large schema fit the server's lock table.
 const BATCH: usize = 200;
@@ -53,9 +53,14 @@ pub(super) async fn create(connection: &mut PgConnection, id: &TenantId) -> Resu
 /// Makes the schema of the framework itself.
 pub(super) async fn create_directory(connection: &mut PgConnection) -> Result<(), DatabaseError> {
     let (schema, lock) = (Target::Directory.schema().to_owned(), lock_key(Target::Directory));
-    let found = format!("SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'");
+    // A sequence in it counts definitions, see `watch.rs`.
+    let found = format!(
+        "SELECT 1 FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid WHERE nspname = '{schema}' AND relname = 'definitions'"
+    );
     if connection.fetch_optional(AssertSqlSafe(found)).await?.is_none() {
-        let text = format!("SELECT pg_advisory_xact_lock({lock}); CREATE SCHEMA IF NOT EXISTS {schema}");
+        let text = format!(
+            "SELECT pg_advisory_xact_lock({lock}); CREATE SCHEMA IF NOT EXISTS {schema}; CREATE SEQUENCE IF NOT EXISTS {schema}.definitions"
+        );
         connection.execute(AssertSqlSafe(text)).await?;
     }
     Ok(())

@@ -20,7 +20,8 @@ use super::pool::{Limits, Pool};
 use super::session::PostgresSession;
 use super::target::Target;
 use super::text::{Verdict, judge};
-use super::{migrate, schema};
+use super::user_code::{Definition, UserCode};
+use super::{migrate, schema, watch};
 use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
@@ -60,10 +61,15 @@ impl Postgres {
         schema::create_directory(&mut first.raw).await?;
         let version = first.raw.server_version_num();
         let options = with_client_check(options, version);
-        first.close().await;
         let limits = Limits::of(&settings);
+        let code = Arc::new(UserCode::default());
+        code.ask(&mut first.raw).await?;
+        first.close().await;
+        let pool =
+            Pool::new(with_statement_timeout(options.clone(), settings.statement_timeout), limits, code);
+        pool.runtime.spawn(watch::watch(Arc::downgrade(&pool)));
         Ok(Self {
-            pool: Pool::new(with_statement_timeout(options.clone(), settings.statement_timeout), limits),
+            pool,
             claims: Claims::new(options.clone()),
             operators: Arc::new(Semaphore::new(OPERATORS)),
             texts: Texts::default(),
@@ -157,6 +163,7 @@ impl Postgres {
 struct Doubts {
     pool: Arc<Pool>,
     target: Target,
+    _definition: Definition,
 }
 
 impl Drop for Doubts {
@@ -341,7 +348,8 @@ impl Backend for Postgres {
             // Asks whether the schema is there, and counts this run as a user of it.
             let user = self.pool.lend(target).await?;
             // Also when the caller goes away between two migrations.
-            let doubts = Doubts { pool: Arc::clone(&self.pool), target };
+            let _definition = self.pool.code.define(target);
+            let doubts = Doubts { pool: Arc::clone(&self.pool), target, _definition };
             self.pool.plain.doubt_what(target);
             let migrated = migrate::migrate(&self.options, target, place, migrations).await;
             drop((doubts, user));

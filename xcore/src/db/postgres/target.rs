@@ -1,5 +1,6 @@
 //! Which schema a statement works on.
 
+use super::look::LOOK;
 use crate::tenancy::TenantId;
 
 /// The schema of what the framework keeps of the tenants. `xcore*` is no name that a tenant can have.
@@ -47,14 +48,14 @@ impl Target {
     }
 
     /// The statement that moves a session here. It gives a row when the schema exists, and does nothing otherwise (I5): `SET
-    /// search_path` would accept any name and then read `public`.
+    /// search_path` would accept any name and then read `public`. Its row begins with what the session was before.
     pub(super) fn switch(&self) -> String {
         let (path, schema) = (self.path(), self.schema());
         if matches!(self, Self::Nobody) {
-            return format!("SELECT pg_catalog.set_config('search_path', '{path}', false)");
+            return format!("SELECT {LOOK}, pg_catalog.set_config('search_path', '{path}', false)");
         }
         format!(
-            "SELECT pg_catalog.set_config('search_path', '{path}', false) FROM pg_catalog.pg_namespace WHERE nspname = '{schema}'"
+            "SELECT {LOOK}, pg_catalog.set_config('search_path', '{path}', false) FROM pg_catalog.pg_namespace WHERE nspname = '{schema}'"
         )
     }
 

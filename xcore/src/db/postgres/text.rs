@@ -22,7 +22,7 @@ pub(super) struct Verdict {
 }
 
 /// What may stand before a parenthesis without being the call of an unknown function.
-const HARMLESS: &[&str] = &[
+pub(super) const HARMLESS: &[&str] = &[
     "abs",
     "all",
     "and",
@@ -171,12 +171,14 @@ const SEQUENCES: &[&str] = &["currval", "lastval"];
 /// Says what a text may do.
 pub(super) fn judge(text: &str) -> Verdict {
     let mut verdict = Verdict::default();
-    let mut tokens = Tokens { text: text.as_bytes(), at: 0, odd: false };
+    let mut tokens = Tokens::of(text);
     let mut statements = 0;
     let mut begins = true;
     let mut before = Token::Other;
     // Whether a parenthesis opens the columns of the table behind INTO.
     let mut into = false;
+    // What stands before the dot before this token.
+    let mut dotted = None;
     while let Some(token) = tokens.next() {
         match token {
             Token::Semicolon => begins = true,
@@ -196,7 +198,8 @@ pub(super) fn judge(text: &str) -> Verdict {
             Token::Word(word) => verdict.take_word(word, before),
             Token::Open => {
                 let harmless = match before {
-                    Token::Word(name) => is_in(name, HARMLESS) || into,
+                    // In a schema that is named it is another one.
+                    Token::Word(name) => (is_in(name, HARMLESS) && is_found_by_path(dotted)) || into,
                     Token::Quoted => into,
                     _ => true,
                 };
@@ -205,6 +208,16 @@ pub(super) fn judge(text: &str) -> Verdict {
                 verdict.defines |= !harmless && !matches!(before, Token::Word(name) if is_own(name));
             }
             _ => {}
+        }
+        if before == Token::Dot && calls_by_dot(dotted, token) {
+            verdict.session = true;
+            verdict.writes = true;
+            verdict.defines = true;
+        }
+        if token == Token::Dot {
+            dotted = Some(before);
+        } else if before != Token::Dot {
+            dotted = None;
         }
         into = match token {
             Token::Word(word) if word.eq_ignore_ascii_case(b"into") => true,
@@ -225,6 +238,22 @@ pub(super) fn judge(text: &str) -> Verdict {
     verdict
 }
 
+/// Whether a function is looked up by the path, or in the catalog. One of a named schema may have the name of a harmless one.
+pub(super) fn is_found_by_path(dotted: Option<Token<'_>>) -> bool {
+    dotted.is_none_or(|schema| matches!(schema, Token::Word(schema) if is_in(schema, &["pg_catalog"])))
+}
+
+/// Whether a name behind a dot may call one of the server's functions: `(id).pg_advisory_lock`. With a table or a schema before the dot,
+/// as in `cake.name`, it may call one of users only, see `user_code.rs`.
+pub(super) fn calls_by_dot(dotted: Option<Token<'_>>, token: Token<'_>) -> bool {
+    let names = match token {
+        Token::Word(word) => !word.first().is_some_and(u8::is_ascii_digit),
+        Token::Quoted => true,
+        _ => false,
+    };
+    names && !matches!(dotted, Some(Token::Word(_) | Token::Quoted))
+}
+
 /// Whether a function is likely to be the server's own.
 fn is_own(name: &[u8]) -> bool {
     name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"pg_"))
@@ -232,7 +261,7 @@ fn is_own(name: &[u8]) -> bool {
         || is_in(name, &["current_setting", "set_config"])
 }
 
-fn is_in(word: &[u8], list: &[&str]) -> bool {
+pub(super) fn is_in(word: &[u8], list: &[&str]) -> bool {
     list.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
 }
 
@@ -269,7 +298,7 @@ impl Verdict {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Token<'a> {
+pub(super) enum Token<'a> {
     /// A bare word: a keyword or a name.
     Word(&'a [u8]),
     /// A name in double quotes.
@@ -277,14 +306,15 @@ enum Token<'a> {
     Semicolon,
     Dot,
     Open,
+    Close,
     Other,
 }
 
-struct Tokens<'a> {
+pub(super) struct Tokens<'a> {
     text: &'a [u8],
     at: usize,
     /// Something was seen that is read differently by different settings, or has no end.
-    odd: bool,
+    pub(super) odd: bool,
 }
 
 const fn is_word_byte(byte: u8) -> bool {
@@ -292,6 +322,16 @@ const fn is_word_byte(byte: u8) -> bool {
 }
 
 impl<'a> Tokens<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        Self { text: text.as_bytes(), at: 0, odd: false }
+    }
+
+    /// The next byte that is no blank, without taking it.
+    pub(super) fn upcoming(&self) -> u8 {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        rest.iter().copied().find(|byte| !byte.is_ascii_whitespace()).unwrap_or(0)
+    }
+
     fn peek(&self, ahead: usize) -> u8 {
         self.text.get(self.at + ahead).copied().unwrap_or(0)
     }
@@ -303,7 +343,7 @@ impl<'a> Tokens<'a> {
         &rest[..len]
     }
 
-    fn next(&mut self) -> Option<Token<'a>> {
+    pub(super) fn next(&mut self) -> Option<Token<'a>> {
         loop {
             let byte = *self.text.get(self.at)?;
             match byte {
@@ -326,6 +366,7 @@ impl<'a> Tokens<'a> {
                         b';' => Token::Semicolon,
                         b'.' => Token::Dot,
                         b'(' => Token::Open,
+                        b')' | b']' => Token::Close,
                         _ => Token::Other,
                     });
                 }
@@ -466,6 +507,12 @@ mod tests {
             "SELECT lastval()",
             "INSERT INTO cake SELECT f(1)",
             "INSERT INTO cake (a) SELECT my.f (1)",
+            "SELECT other.lower('x')",
+            "SELECT (id).pg_advisory_lock FROM cake",
+            "SELECT (id).\"pg_advisory_lock\" FROM cake",
+            "SELECT ($1::bigint).pg_advisory_lock",
+            "SELECT ids[1].pg_advisory_lock FROM cake",
+            "SELECT $1.pg_advisory_lock",
         ] {
             assert!(judge(text).session, "{text}");
         }

@@ -63,7 +63,7 @@ impl Pooled {
             opened => Arc::new(opened?),
         };
         let texts = Texts::new(settings.busy_timeout, settings.statement_timeout, direct.version);
-        let pool = Pool::new(options, Limits::of(&settings));
+        let pool = Pool::new(options, Limits::of(&settings), Arc::clone(&direct.pool.code));
         let pooled = Self { units: Arc::new(Units::new(pool, texts)), direct };
         let tried = pooled.probe().await;
         if tried.is_err() {

@@ -16,6 +16,7 @@ use super::super::pool::{Held, Pool, Way};
 use super::super::run;
 use super::super::target::Target;
 use super::super::text::Verdict;
+use super::super::user_code::Definition;
 use super::texts::{STANDS, Texts};
 use crate::db::DatabaseError;
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub(in super::super) struct Unit {
     tainted: bool,
     /// The path may be another one by now.
     displaced: bool,
+    /// What is being defined, until this has ended.
+    definition: Option<Definition>,
     broken: bool,
 }
 
@@ -69,6 +72,7 @@ impl Unit {
             open: false,
             tainted: false,
             displaced: false,
+            definition: None,
             broken: false,
         };
         let mut next = idle.map(|idle| *idle);
@@ -185,9 +189,15 @@ impl Unit {
             self.control(&again).await?;
             self.displaced = false;
         }
+        let held = self.held.as_ref();
+        if verdict.defines && self.definition.is_none() {
+            self.definition = held.map(|held| held.pool.code.define(self.target));
+        }
+        // Code that no text shows may move the path, as a text may.
+        let changes = verdict.session || held.is_some_and(|held| held.pool.may_alter(self.target));
         self.running = Some(if verdict.writes { Running::Writes } else { Running::Reads });
-        self.tainted |= verdict.session;
-        self.displaced = verdict.session;
+        self.tainted |= changes;
+        self.displaced = changes;
         Ok(&mut self.connection()?.raw)
     }
 
@@ -272,6 +282,7 @@ impl Drop for Unit {
             roll_back: self.open,
             tainted: self.tainted,
             broken: self.broken,
+            _definition: self.definition.take(),
         };
         #[cfg(test)]
         let ending = ending.broken_by(held.pool.mutant.current());
@@ -291,6 +302,7 @@ struct Ending {
     roll_back: bool,
     tainted: bool,
     broken: bool,
+    _definition: Option<Definition>,
 }
 
 impl Ending {

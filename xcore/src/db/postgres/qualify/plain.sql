@@ -82,7 +82,8 @@ WITH RECURSIVE asked AS MATERIALIZED (
     LEFT JOIN pg_catalog.pg_language l ON l.oid = f.prolang
     WHERE f.oid IS NULL
        OR NOT (f.pronamespace = 'pg_catalog'::regnamespace::oid OR l.lanname = 'c')
-       OR f.proname ~ ('^(current_schemas?|current_setting|set_config|to_reg.*|reg(?!exp|r_).*|.*_is_visible'
+       OR f.proname ~ ('^(current_schemas?|current_setting|set_config|setseed'
+                       || '|pg_(try_)?advisory_(lock|unlock).*|to_reg.*|reg(?!exp|r_).*|.*_is_visible'
                        || '|ts_stat|ts_rewrite|pg_show_all_settings|dblink.*|crosstab.*|connectby.*|xpath_table'
                        || '|pg_get_.*|pg_typeof|pg_describe_object|pg_identify_.*|format_type'
                        || '|(query|table|schema|database|cursor)_to_.*)$')

@@ -16,9 +16,12 @@ use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::{Kitchen, Server, TABLES, cake, eventually, id, new, poll_times};
 use crate::db::postgres::mutants::Mutant;
+use crate::db::postgres::target::Target;
 use crate::db::{DatabaseError, DatabaseSettings};
 
 const TENANTS: usize = 50;
+/// So many of them have code that alters the session unseen.
+const HIDING: usize = 5;
 const TASKS: usize = 64;
 const CONNECTIONS: usize = 8;
 
@@ -193,6 +196,12 @@ impl World {
                 self.acknowledge([token], tenant);
                 self.look(&cake::Entity::find().all(&session).await?, tenant);
             }
+            25 => {
+                // Looks like a column, and is a function.
+                let tenant = tenant % HIDING;
+                let db = self.kitchen.handle(&name_of(tenant));
+                db.query_all_raw(raw("SELECT o.hidden FROM cake o LIMIT 1")).await?;
+            }
             _ => self.disturb(&db, kind, tenant).await?,
         }
         Ok(())
@@ -241,12 +250,12 @@ impl World {
         // The full reset after disturbing SQL would mend what these broken rules leave.
         let mends = [Mutant::ReusesAnything, Mutant::RemembersBehindAPooler]
             .contains(&self.kitchen.pool().mutant.current());
-        let kinds = if mends { 9 } else { 25 };
+        let kinds = if mends { 9 } else { 26 };
         while Instant::now() < until {
             let (kind, tenant) = (dice.roll(kinds), dice.roll(TENANTS as u64) as usize);
             // Whatever may define something keeps statements off the fast way for a while; every other second nobody does that.
             let calm = (until - Instant::now()).as_secs().is_multiple_of(2);
-            let kind = if calm && (kind == 16 || kind >= 23) { 13 } else { kind };
+            let kind = if calm && (matches!(kind, 16 | 23 | 24)) { 13 } else { kind };
             let operation = Arc::clone(&self).operate(kind, tenant);
             let polls = if dice.roll(4) == 0 { dice.roll(12) as usize } else { usize::MAX };
             // An operation that does not end is a defect of its own.
@@ -328,6 +337,17 @@ pub(super) async fn chaos_in(
         let table = TABLES.replace("cake", &format!("{}.cake", name_of(tenant)));
         kitchen.sql(&table).await;
     }
+    // A reset afterwards would mend what those broken rules leave.
+    if ![Mutant::ReusesAnything, Mutant::RemembersBehindAPooler].contains(&mutant) {
+        for tenant in 0..HIDING {
+            kitchen.sql(&hide(tenant)).await;
+        }
+        eventually("that the functions are known", || async {
+            let alters = |tenant| kitchen.pool().may_alter(Target::Tenant(id(&name_of(tenant))));
+            (0..HIDING).all(alters) && !alters(HIDING)
+        })
+        .await;
+    }
     kitchen.pool().mutant.choose(mutant);
     let world = Arc::new(World {
         kitchen,
@@ -364,6 +384,21 @@ pub(super) async fn chaos_in(
     }
     outcome = Outcome { lost_places: outcome.lost_places, ..world.take_stock().await };
     (outcome, world)
+}
+
+/// A trigger that moves the session to another tenant, and a function that leaves a table and more in it.
+fn hide(tenant: usize) -> String {
+    let (own, other) = (name_of(tenant), name_of(tenant + 1));
+    format!(
+        "CREATE FUNCTION {own}.wanders() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             PERFORM set_config('search_path', '{other}', false), set_config('xcore.mark', 'moved', false);
+             RETURN NEW; END $$;
+         CREATE TRIGGER wanders BEFORE INSERT ON {own}.cake FOR EACH ROW EXECUTE FUNCTION {own}.wanders();
+         CREATE FUNCTION {own}.hidden(o {own}.cake) RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+             CREATE TEMP TABLE IF NOT EXISTS cake AS SELECT 1 AS id, '{own}:temp'::text AS name, 1 AS price;
+             LISTEN hidden; PERFORM set_config('xcore.mark', 'hidden', false), pg_try_advisory_lock(9);
+             RETURN 1; END $$"
+    )
 }
 
 pub(super) fn seconds(default: u64) -> Duration {
@@ -403,6 +438,8 @@ async fn each_rule_broken_on_purpose_is_caught_by_the_same_chaos() {
         }),
         (Mutant::FreshSessionsReadPublic, |o| o.foreign_reads > 0 && o.foreign_writes > 0),
         (Mutant::AsksForNoSchema, |o| o.ghosts_served > 0),
+        (Mutant::BelievesFunctionsHarmless, |o| o.leaked_state > 0 || o.foreign_reads > 0),
+        (Mutant::LooksAtNothing, |o| o.foreign_reads > 0 && o.leaked_state > 0),
     ] {
         let (outcome, world) = chaos(Server::get(), mutant, Duration::from_secs(5)).await;
         let tally = &world.tally;

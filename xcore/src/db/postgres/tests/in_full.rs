@@ -72,6 +72,7 @@ async fn audited(mutant: Mutant) -> (u64, u64) {
     let [acme, globex] = [kitchen.tenant("acme").await, kitchen.tenant("globex").await];
     kitchen.sql("CREATE TABLE acme.audit (name text); CREATE TABLE globex.audit (name text)").await;
     kitchen.plain(&["acme", "globex"]).await;
+    let _unnoticed = kitchen.postgres.pool.watching.lock().await;
     kitchen.sql(AUDIT).await;
     kitchen.postgres.pool.mutant.choose(mutant);
     // The session is left on the path of globex.

@@ -163,7 +163,7 @@ async fn a_session_that_was_never_moved_to_a_tenant_reads_nothing() {
     let mut fresh = kitchen.postgres.pool.fresh().await;
     use sqlx::Executor;
     assert!(fresh.raw.fetch_all("SELECT * FROM cake").await.is_err());
-    fresh.switch(Target::Public).await.unwrap();
+    fresh.switch(Target::Public, true).await.unwrap();
     assert_eq!(fresh.raw.fetch_all("SELECT * FROM cake").await.unwrap().len(), 0);
     fresh.reset().await.unwrap();
     assert!(fresh.raw.fetch_all("SELECT * FROM cake").await.is_err(), "also after a reset");

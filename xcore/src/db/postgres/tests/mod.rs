@@ -3,6 +3,7 @@
 mod cancellation;
 mod chaos;
 mod claims;
+mod hidden_code;
 mod in_full;
 mod isolation;
 mod migrations;

@@ -130,6 +130,7 @@ async fn a_pinned_session_of_a_tenant_that_is_gone_says_so() {
 async fn a_cancelled_write_ends_a_session_and_a_cancelled_read_does_not() {
     let kitchen = Kitchen::with(|settings| settings.connections = 1).await;
     let acme = kitchen.tenant("acme").await;
+    kitchen.known(&["acme"], &[]).await;
     let session = acme.session().await.unwrap();
     for polls in 1..6 {
         poll_times(polls, cake::Entity::find().all(&session)).await;
