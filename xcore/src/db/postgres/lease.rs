@@ -314,8 +314,12 @@ impl Lease {
     async fn put_in_place(&mut self) -> Result<(), DbErr> {
         let path = self.target.path();
         // A savepoint is refused outside of a transaction.
-        self.control(format!("SAVEPOINT xcore_open; RELEASE xcore_open; SET LOCAL search_path TO {path}"))
-            .await?;
+        let text = format!("SAVEPOINT xcore_open; RELEASE xcore_open; SET LOCAL search_path TO {path}");
+        // When it is cut short it is done again, so that does no more harm than a read.
+        self.running = Some(Running::Reads);
+        let result = self.connection()?.control(text).await.map_err(run::exec_error);
+        self.finish(result.as_ref().err());
+        result?;
         self.displaced = false;
         Ok(())
     }

@@ -186,7 +186,11 @@ impl Unit {
         // How an unclear text is read depends on a setting, which code of users may have changed unseen.
         if self.displaced || verdict.unclear {
             let again = self.again.clone();
-            self.control(&again).await?;
+            // When it is cut short it is done again, so that does no more harm than a read.
+            self.running = Some(Running::Reads);
+            let result = self.connection()?.control(again).await.map_err(run::exec_error);
+            self.finish(result.as_ref().err());
+            result?;
             self.displaced = false;
         }
         let held = self.held.as_ref();
