@@ -124,6 +124,8 @@ async fn a_query_that_nobody_waits_for_frees_its_place_and_stops_on_the_server()
 async fn a_transaction_with_a_cancelled_write_cannot_be_committed() {
     let kitchen = Kitchen::new().await;
     let acme = kitchen.tenant("acme").await;
+    // Until then the path is put in place before each statement, which the first poll would cut short.
+    kitchen.known(&["acme"], &[]).await;
     let transaction = acme.begin().await.unwrap();
     bake(&transaction, "first").await;
     let slow = "INSERT INTO cake (name, price) SELECT 'never', 1 FROM pg_sleep(1)";
