@@ -57,6 +57,12 @@ fn exit_codes_tell_a_script_what_happened() {
         (0, &["--help"], "tenant"),
         (0, &["tenant", "create", "--help"], "NAME"),
         (0, &["routes"], "/v1/notes/{id}"),
+        (0, &["routes"], "central  GET       /v1/board "),
+        // Actions that need no tenant: the default one does not stand in.
+        (0, &["call", "board", "list"], "[]"),
+        (0, &["call", "board", "whose"], "\"tenant\": null"),
+        (0, &["call", "board", "whose", "--tenant", "first"], "\"tenant\": \"first\""),
+        (1, &["call", "board", "list", "--tenant", "first"], "belongs to no tenant"),
         (0, &["tenant", "list"], "second"),
         (0, &["call", "echo", "whose", "--tenant", "FIRST"], "first"),
         (0, &["migrate"], "up to date"),

@@ -4,6 +4,7 @@
 #   tests/mutants.sh            all of them, about half an hour on two cores
 #   tests/mutants.sh macros     every error that the macros report: about seven seconds each
 #   tests/mutants.sh proofs     every proof in xcore/src/plugin/proof: about a minute each
+#   tests/mutants.sh scopes     what keeps tenants and actions of no tenant apart at run time: about a minute each
 #
 # Works on a copy in target/mutants. A mutant that no test notices is printed and makes the script fail.
 set -uo pipefail
@@ -92,6 +93,16 @@ if [[ $what == all || $what == proofs ]]; then
     # A schema that belongs to another package.
     export XCORE_UI_ONLY=another_package
     mutate xcore-macros/src/environment.rs 'schema\.is_for\(&package\)' 'true'
+fi
+
+if [[ $what == all || $what == scopes ]]; then
+    tests=(cargo test -q -p xcore-tests --test scopes)
+    mutate xcore/src/tenancy/named.rs 'Err\(TenancyError::Unexpected \{ without: self\.sources\.without\(\) \}\)' 'Ok(())'
+    mutate xcore/src/tenancy/named.rs 'Named::Nobody => Ok\(None\),' \
+        'Named::Nobody => self.directory.admit(&self.default.unwrap()).await.map(Some),'
+    mutate xcore/src/tenancy/named.rs 'if self\.enabled' 'if true'
+    mutate xcore/src/plugin/context.rs 'match scope \{' 'match Scope::Tenant {'
+    mutate xcore/src/app/instance.rs 'if spec\.scope == Scope::' 'if false && spec.scope == Scope::'
 fi
 
 echo

@@ -18,6 +18,7 @@ use xcore::axum::body::Body;
 use xcore::axum::extract::Request;
 use xcore::axum::routing::get;
 use xcore_tests::Rig;
+use xcore_tests::plugins::board::{Board, Clerk};
 use xcore_tests::plugins::desk::Desk;
 use xcore_tests::plugins::echo::Echo;
 use xcore_tests::plugins::notes::Notes;
@@ -47,6 +48,8 @@ static BARE: LazyLock<Router> = LazyLock::new(|| {
         (Echo::PATH, Echo::ACTIONS),
         (Notes::PATH, Notes::ACTIONS),
         (Desk::PATH, Desk::ACTIONS),
+        (Board::PATH, Board::ACTIONS),
+        (Clerk::PATH, Clerk::ACTIONS),
         (Probe::PATH, Probe::ACTIONS),
     ] {
         let public = actions.iter().filter(|action| !action.internal);

@@ -1,4 +1,4 @@
-//! An app with four plugins, and what the tests need to drive it: in process ([`Rig`]), as a program ([`Program`]) and
+//! An app with six plugins, and what the tests need to drive it: in process ([`Rig`]), as a program ([`Program`]) and
 //! byte by byte ([`wire`]).
 #![allow(clippy::unwrap_used, reason = "a test without its harness has nothing to say")]
 
@@ -14,4 +14,11 @@ pub use postgres::PostgresServer;
 pub use program::{Program, Server, eventually};
 pub use rig::{Answer, Rig};
 
-xcore::app! { plugins::echo::Echo, plugins::notes::Notes, plugins::desk::Desk, plugins::probe::Probe }
+xcore::app! {
+    plugins::echo::Echo,
+    plugins::notes::Notes,
+    plugins::desk::Desk,
+    plugins::board::Board,
+    plugins::board::Clerk,
+    plugins::probe::Probe,
+}

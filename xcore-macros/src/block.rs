@@ -13,6 +13,7 @@ use crate::check::duration::check_duration;
 use crate::check::options as check;
 use crate::check::path_arguments::check_path_arguments;
 use crate::check::route;
+use crate::check::scope::{Scope, check_scope, scope_of};
 use crate::check::signature::{Call, Role, check_signature};
 use crate::expand;
 use crate::expand::tokens::located;
@@ -34,7 +35,8 @@ pub(crate) struct PluginBlock<'a> {
     pub(crate) self_ty: &'a Type,
     /// `Orders`
     pub(crate) ident: &'a Ident,
-    pub(crate) context: Path,
+    /// `None` when all its methods do without a tenant: then nobody needs to bring `OrdersContext` into scope.
+    pub(crate) context: Option<Path>,
     pub(crate) handle: Ident,
     pub(crate) jobs_type: Ident,
     pub(crate) actions: Vec<Action<'a>>,
@@ -64,6 +66,7 @@ pub(crate) struct Action<'a> {
     pub(crate) verb: &'static str,
     pub(crate) path: String,
     path_span: Span,
+    pub(crate) scope: Scope,
     pub(crate) status: Option<u16>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) callers: Option<Vec<Path>>,
@@ -140,7 +143,7 @@ fn frame<'a>(krate: Krate, block: &'a Block, sink: &mut Sink) -> Option<PluginBl
         block,
         self_ty: &block.self_ty,
         ident,
-        context: context(block)?,
+        context: context(block),
         handle: located(&names::with_suffix(ident, "Handle")),
         jobs_type: located(&names::with_suffix(ident, "Jobs")),
         actions: Vec::new(),
@@ -154,14 +157,20 @@ fn frame<'a>(krate: Krate, block: &'a Block, sink: &mut Sink) -> Option<PluginBl
 fn context(block: &Block) -> Option<Path> {
     let mut context = names::sibling(&block.self_ty, "Context")?;
     let last = context.segments.last_mut()?;
-    let mentioned = block.methods().filter(|method| !method.roles.is_empty()).find_map(|method| {
+    let second = |method: &Method| -> Option<Ident> {
         let FnArg::Typed(second) = method.sig.inputs.get(1)? else { return None };
         let Type::Reference(reference) = &*second.ty else { return None };
         let Type::Path(path) = &*reference.elem else { return None };
-        path.path.segments.last().map(|segment| segment.ident.clone()).filter(|ident| *ident == last.ident)
-    });
-    if let Some(mentioned) = mentioned {
-        last.ident = mentioned;
+        path.path.segments.last().map(|segment| segment.ident.clone())
+    };
+    let mentioned: Vec<Ident> =
+        block.methods().filter(|method| !method.roles.is_empty()).filter_map(second).collect();
+    match mentioned.iter().find(|ident| **ident == last.ident) {
+        Some(own) => last.ident = own.clone(),
+        None if mentioned.iter().any(|ident| *ident == "AppContext" || *ident == "AnyContext") => {
+            return None;
+        }
+        None => {}
     }
     Some(context)
 }
@@ -212,15 +221,23 @@ fn function<'a>(
 
 fn check_action<'a>(method: &'a Method, options: TokenStream, plugin: &Ident, sink: &mut Sink) -> Action<'a> {
     let before = sink.count();
-    let ActionOptions { route, status, timeout, callers, internal } = ActionOptions::parse(options, sink);
+    let ActionOptions { route, scope, status, timeout, callers, internal } =
+        ActionOptions::parse(options, sink);
+    let is_understood = sink.count() == before;
     let name = method.sig.ident.unraw().to_string();
     let (verb, given) = route.map_or(("Post", None), |route| (route.verb, route.path));
     let literal = given.unwrap_or_else(|| LitStr::new(&format!("/{name}"), method.sig.ident.span()));
     let path = route::check_path(&literal, sink);
     check::check_reachable(internal.as_ref(), callers.as_deref(), sink);
+    let scope = match scope {
+        Some(scope) => check_scope(&scope, sink),
+        None => is_understood.then_some(Scope::Tenant),
+    };
+    // When the scope is in error, the context tells which one is meant.
+    let scope = scope.unwrap_or_else(|| scope_of(&method.sig, plugin));
     let status = status.and_then(|status| check::check_status(&status, sink));
     let timeout = timeout.and_then(|timeout| check_duration("timeout", &timeout, sink));
-    let mut function = function(method, Role::Action, plugin, before, sink);
+    let mut function = function(method, Role::Action(scope), plugin, before, sink);
     if function.is_right
         && let Some(path) = &path
     {
@@ -232,6 +249,7 @@ fn check_action<'a>(method: &'a Method, options: TokenStream, plugin: &Ident, si
         verb,
         path: path.unwrap_or_default(),
         path_span: literal.span(),
+        scope,
         status,
         timeout,
         callers,

@@ -288,6 +288,7 @@ fn classify_tenancy(error: &TenancyError) -> Error {
             (StatusCode::BAD_REQUEST, "malformed-tenant")
         }
         TenancyError::Missing { .. } => (StatusCode::BAD_REQUEST, "missing-tenant"),
+        TenancyError::Unexpected { .. } => (StatusCode::BAD_REQUEST, "unexpected-tenant"),
         TenancyError::Disagree => (StatusCode::FORBIDDEN, "tenants-disagree"),
         TenancyError::Unknown => (StatusCode::NOT_FOUND, "unknown-tenant"),
         TenancyError::Held | TenancyError::Unavailable { .. } => {

@@ -21,7 +21,7 @@ pub mod testing;
 
 pub use app::{AppBuilder, Instance};
 pub use error::{Error, Result};
-pub use plugin::{AppContext, AppState, Central, Plugin, PluginConfig, PluginContext};
+pub use plugin::{AnyContext, AppContext, AppState, Central, Plugin, PluginConfig, PluginContext};
 pub use tenancy::{Tenant, TenantId};
 
 #[doc = include_str!("docs/plugin.md")]

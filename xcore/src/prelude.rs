@@ -1,7 +1,7 @@
 //! What a plugin's source file needs: `use xcore::prelude::*`.
 
 pub use crate::error::{Error, Result};
-pub use crate::plugin::AppContext;
+pub use crate::plugin::{AnyContext, AppContext};
 pub use crate::tenancy::Tenant;
 pub use crate::{action, job, on};
 

@@ -55,6 +55,13 @@ async fn an_order_for_nothing_or_for_something_unknown_is_refused() {
 async fn a_product_is_added_for_all_tenants_at_once() {
     let shop = shop().await;
     let mug = json!({ "sku": "mug", "name": "Mug", "price": 900 });
-    shop.call("catalog", "add", "acme", mug.clone()).await.unwrap();
+    shop.call_central("catalog", "add", mug.clone()).await.unwrap();
     assert_eq!(shop.call("catalog", "get", "globex", json!({ "sku": "mug" })).await.unwrap(), mug);
+    let refused = shop.call("catalog", "add", "acme", mug).await.unwrap_err();
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{refused}");
+}
+
+#[test]
+fn the_routes_are_those_that_were_reviewed() {
+    xcore::testing::assert_routes(App::builder(), "routes.txt");
 }

@@ -1,5 +1,6 @@
 //! The plugins of the test app.
 
+pub mod board;
 pub mod desk;
 pub mod echo;
 pub mod notes;

@@ -8,5 +8,6 @@ pub(crate) mod options;
 pub(crate) mod path_arguments;
 pub(crate) mod plugin;
 pub(crate) mod route;
+pub(crate) mod scope;
 pub(crate) mod services;
 pub(crate) mod signature;

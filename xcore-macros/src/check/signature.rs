@@ -8,13 +8,14 @@ use syn::{
     TypeReference,
 };
 
+use super::scope::{Scope, check_argument_of, check_context_of};
 use crate::names;
 use crate::sink::Sink;
 
 /// What a method is for; the words of the messages follow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    Action,
+    Action(Scope),
     Job,
     /// A hook that has a context.
     TenantHook,
@@ -25,7 +26,7 @@ pub(crate) enum Role {
 impl Role {
     fn noun(self) -> &'static str {
         match self {
-            Self::Action => "action",
+            Self::Action(_) => "action",
             Self::Job => "job",
             Self::TenantHook | Self::AppHook => "hook",
         }
@@ -60,7 +61,7 @@ pub(crate) fn check_signature(sig: &Signature, role: Role, context: &str, sink: 
         FnArg::Typed(typed) => Some(typed),
         FnArg::Receiver(_) => None,
     });
-    let context = if role == Role::AppHook {
+    let found = if role == Role::AppHook {
         typed.next().and_then(|first| check_app(first, sink))
     } else if has_self {
         check_context(sig, typed.next(), role, context, sink)
@@ -71,9 +72,12 @@ pub(crate) fn check_signature(sig: &Signature, role: Role, context: &str, sink: 
     let args: Vec<Arg> = typed.enumerate().map(|(at, arg)| named(at, arg)).collect();
     for arg in sig.inputs.iter().filter_map(typed_of).skip(1) {
         check_argument(arg, role, sink);
+        if let Role::Action(scope) = role {
+            check_argument_of(scope, &arg.ty, context, &sig.ident, sink);
+        }
     }
     let is_opaque = check_result(&sig.output, sink);
-    Call { context, args, result: sig.output.clone(), is_opaque, is_right: sink.count() == before }
+    Call { context: found, args, result: sig.output.clone(), is_opaque, is_right: sink.count() == before }
 }
 
 fn typed_of(input: &FnArg) -> Option<&PatType> {
@@ -147,30 +151,35 @@ fn check_context(
 ) -> Option<Type> {
     let (noun, ident) = (role.noun(), &sig.ident);
     let needs = format!("{noun} `{ident}` must take its context after `&self`");
-    let help = format!(
-        "help: write `async fn {ident}(&self, ctx: &{context}{}",
-        if role == Role::Action { ", ..)`" } else { ")`" }
-    );
+    let (wanted, rest) = match role {
+        Role::Action(scope) => (scope.context(context), ", .."),
+        _ => (context.to_owned(), ""),
+    };
+    let help = format!("help: write `async fn {ident}(&self, ctx: &{wanted}{rest})`");
     let Some(first) = first else {
         sink.error(ident, format!("{needs}\n{help}"));
         return None;
     };
     if let Type::Reference(reference) = &*first.ty {
         if reference.mutability.is_none() {
+            if let Role::Action(scope) = role {
+                check_context_of(scope, &reference.elem, context, ident, sink);
+            }
             return Some((*reference.elem).clone());
         }
         sink.error(
             &first.ty,
-            format!("{noun} `{ident}` cannot change its context\nhelp: write `ctx: &{context}`"),
+            format!("{noun} `{ident}` cannot change its context\nhelp: write `ctx: &{wanted}`"),
         );
         return None;
     }
-    let is_context = matches!(&*first.ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == context));
+    let name = wanted.strip_suffix("<Self>").unwrap_or(&wanted);
+    let is_context = matches!(&*first.ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == name));
     if is_context {
         sink.error(
             &first.ty,
             format!(
-                "{noun} `{ident}` borrows its context\nhelp: write `ctx: &{context}`; clone it to move it into a task"
+                "{noun} `{ident}` borrows its context\nhelp: write `ctx: &{wanted}`; clone it to move it into a task"
             ),
         );
     } else {
@@ -203,7 +212,7 @@ fn behind_reference(ty: &Type) -> Option<&Type> {
 /// ui: job/fail/extra_argument, action/fail/argument_impl_trait, action/fail/argument_cfg
 fn check_argument(arg: &PatType, role: Role, sink: &mut Sink) {
     match role {
-        Role::Action => {}
+        Role::Action(_) => {}
         Role::Job => {
             return sink.error(
                 arg,

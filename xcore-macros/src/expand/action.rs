@@ -7,6 +7,7 @@ use syn::{GenericArgument, PathArguments, ReturnType, Type};
 use super::call::{arg_name, call_name, result_type};
 use super::tokens::{between, duration, ends, located, option, without_self};
 use crate::block::{Action, Function, PluginBlock};
+use crate::check::scope::Scope;
 use crate::names;
 
 /// `ACTION_0`
@@ -25,9 +26,10 @@ pub(crate) fn spec(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) -> T
     let krate = &found.krate;
     let (this, constant) = (names::this_plugin(), spec_name(at));
     let cfgs = action.function.method.cfgs();
-    let Action { function, path, is_internal, .. } = action;
+    let Action { function, path, scope, is_internal, .. } = action;
     let name = function.name();
     let verb = names::generated(action.verb);
+    let scope = names::generated(scope.variant());
     let status = option(action.status);
     let timeout = option(action.timeout.map(duration));
     let (summary, description) = (&function.docs.summary, &function.docs.description);
@@ -42,6 +44,7 @@ pub(crate) fn spec(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) -> T
             name: #name,
             verb: #p::Verb::#verb,
             path: #path,
+            scope: #p::Scope::#scope,
             status: #status,
             timeout: #timeout,
             internal: #is_internal,
@@ -62,14 +65,19 @@ pub(crate) fn route(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) -> 
     let (proofs, extraction) = extraction(action, found);
     let request = if action.function.call.args.is_empty() { quote!(_) } else { quote!(request) };
     let respond = respond(action, at, found);
+    let (make, mounted) = match action.scope {
+        Scope::Tenant => (quote!(route), quote!(#p::PluginContext::mounted(&*context))),
+        Scope::Central => (quote!(route_central), quote!(#p::mounted_of_app(&context))),
+        Scope::Any => (quote!(route_any), quote!(#p::mounted_of_app(context.app()))),
+    };
     quote! {
         #cfgs
         fn #route(
             mounted: ::std::sync::Arc<#p::Mounted<#this>>,
         ) -> #krate::axum::routing::MethodRouter {
             #proofs
-            #p::route(mounted, &#spec, |context, #request| async move {
-                let mounted = #p::PluginContext::mounted(&*context);
+            #p::#make(mounted, &#spec, |context, #request| async move {
+                let mounted = #mounted;
                 #extraction
                 #respond
             })
@@ -82,6 +90,13 @@ pub(crate) fn route(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) -> 
 fn extraction(action: &Action<'_>, found: &PluginBlock<'_>) -> (TokenStream, TokenStream) {
     let krate = &found.krate;
     let p = krate.private();
+    let state = match action.scope {
+        Scope::Tenant => quote!(mounted.state()),
+        scope => {
+            let scope = names::generated(scope.variant());
+            quote!(mounted.state_of(#p::Scope::#scope))
+        }
+    };
     let types: Vec<TokenStream> =
         action.function.call.args.iter().map(|arg| without_self(&arg.ty, found.self_ty)).collect();
     let Some((last, heads)) = types.split_last() else { return Default::default() };
@@ -104,9 +119,8 @@ fn extraction(action: &Action<'_>, found: &PluginBlock<'_>) -> (TokenStream, Tok
     let taken_heads = heads
         .iter()
         .zip(&head_names)
-        .map(|(ty, name)| take(name, quote!(<#p::proof::Head<#ty>>::extract(&mut parts, mounted.state()))));
-    let taken_last =
-        take(&last_name, quote!(<#p::proof::Last<#last, _>>::extract(#request, mounted.state())));
+        .map(|(ty, name)| take(name, quote!(<#p::proof::Head<#ty>>::extract(&mut parts, #state))));
+    let taken_last = take(&last_name, quote!(<#p::proof::Last<#last, _>>::extract(#request, #state)));
     (
         quote! {
             #(<#heads as #p::proof::Argument>::PROOF;)*
@@ -170,7 +184,12 @@ pub(crate) fn handle(action: &Action<'_>, at: usize, found: &PluginBlock<'_>) ->
             Outcome::Result => quote!(#p::outcome(#called)),
             Outcome::Value => quote!(::core::result::Result::Ok(#called)),
         };
-        quote!(self.__link.call(&#spec, |mounted, context| async move { #outcome }).await)
+        let made = match action.scope {
+            Scope::Tenant => quote!(call),
+            Scope::Central => quote!(call_central),
+            Scope::Any => quote!(call_any),
+        };
+        quote!(self.__link.#made(&#spec, |mounted, context| async move { #outcome }).await)
     } else {
         quote!(#(let _ = #names;)* ::core::unreachable!("the compiler has refused this action"))
     };

@@ -20,7 +20,11 @@ pub(crate) fn expand(found: &PluginBlock<'_>) -> TokenStream {
     let [action_specs, action_entries] = actions;
     let [job_specs, job_entries] = jobs;
     let proof = proof(found);
-    let (self_ty, context) = (found.self_ty, &found.context);
+    let self_ty = found.self_ty;
+    let plugin = match &found.context {
+        Some(context) => quote!(<#context as #p::PluginContext>::Plugin),
+        None => quote!(#self_ty),
+    };
     // Two blocks of one plugin collide here, and the error shows both by the name of the plugin.
     let actions = between(
         ends(self_ty),
@@ -55,7 +59,7 @@ pub(crate) fn expand(found: &PluginBlock<'_>) -> TokenStream {
 
             // Where the context is in error, so is all that is made of this, in silence.
             #[allow(dead_code)]
-            type #this = <#context as #p::PluginContext>::Plugin;
+            type #this = #plugin;
 
             #parts
             #handles
@@ -79,7 +83,7 @@ fn parts(found: &PluginBlock<'_>) -> TokenStream {
         parts.extend(action::callers(one, found));
         if is_right(&one.function) {
             parts.extend(action::spec(one, at, found));
-            parts.extend(call::expand(&one.function, Role::Action, &at.to_string(), found));
+            parts.extend(call::expand(&one.function, Role::Action(one.scope), &at.to_string(), found));
             parts.extend(action::route(one, at, found));
         }
     }

@@ -9,6 +9,7 @@ use syn::ReturnType;
 
 use super::tokens::without_self;
 use crate::block::{Function, PluginBlock};
+use crate::check::scope::Scope;
 use crate::check::signature::Role;
 use crate::names;
 
@@ -29,12 +30,14 @@ pub(crate) fn expand(function: &Function<'_>, role: Role, at: &str, found: &Plug
             (quote!(context: &'a #ty,), quote!(context,))
         }
         (None, Role::AppHook) => (TokenStream::new(), TokenStream::new()),
-        (ty, _) => {
+        (ty, role) => {
             let ty = without_self(ty, found.self_ty);
-            (
-                quote!(context: &'a <#this as #krate::Plugin>::Context,),
-                quote!(<#ty as #p::proof::ContextOf<#this>>::of(context),),
-            )
+            let (given, proof) = match role {
+                Role::Action(Scope::Central) => (quote!(#krate::AppContext<#this>), quote!(AppContextOf)),
+                Role::Action(Scope::Any) => (quote!(#krate::AnyContext<#this>), quote!(AnyContextOf)),
+                _ => (quote!(<#this as #krate::Plugin>::Context), quote!(ContextOf)),
+            };
+            (quote!(context: &'a #given,), quote!(<#ty as #p::proof::#proof<#this>>::of(context),))
         }
     };
     let span = method.span();

@@ -97,7 +97,7 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
         impl #context {
             #[doc = "Another plugin, in the tenant of this call. It must stand in `requires(..)`."]
             #[must_use]
-            pub fn call<P: #p::PluginActions>(&self) -> P::Handle<#ident>
+            pub fn call<P: #p::PluginActions>(&self) -> P::Handle<#ident, #krate::Tenant>
             where
                 #requires,
             {

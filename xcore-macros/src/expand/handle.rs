@@ -7,7 +7,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{action, job};
-use crate::block::{Function, PluginBlock};
+use crate::block::{Action, Function, PluginBlock};
+use crate::check::scope::Scope;
 use crate::names;
 use crate::plugin::Plugin;
 
@@ -23,7 +24,7 @@ pub(crate) fn aliases(plugin: &Plugin<'_>) -> TokenStream {
         #cfgs
         #[doc = #handle_doc]
         #[allow(dead_code, unreachable_pub)]
-        #vis type #handle<C> = <#ident as #p::PluginActions>::Handle<C>;
+        #vis type #handle<C, CallerTenant = #krate::Tenant> = <#ident as #p::PluginActions>::Handle<C, CallerTenant>;
 
         #cfgs
         #[doc = #jobs_doc]
@@ -41,13 +42,25 @@ pub(crate) fn expand(found: &PluginBlock<'_>) -> TokenStream {
     let handle_doc = handle_doc(&found.ident.to_string());
     let jobs_doc = jobs_doc(&found.ident.to_string());
     let name = handle.to_string();
-    let actions =
-        distinct(&found.actions, |action| &action.function).map(|(at, one)| action::handle(one, at, found));
+    // Who belongs to no tenant can call no action that belongs to one: to its handle the method is not there.
+    let (of_tenant, of_any): (Vec<_>, Vec<_>) =
+        distinct(&found.actions, |action| &action.function).partition(|(_, one)| one.scope == Scope::Tenant);
+    let methods = |actions: Vec<(usize, &Action<'_>)>| {
+        let methods: Vec<TokenStream> =
+            actions.into_iter().map(|(at, one)| action::handle(one, at, found)).collect();
+        (!methods.is_empty()).then_some(methods)
+    };
     let calls = distinct(&found.jobs, |job| &job.function).map(|(_, one)| job::handle(one, found));
-    let on_handle = (!found.actions.is_empty()).then(|| {
+    let on_handle = methods(of_tenant).map(|methods| {
         quote! {
             #[allow(dead_code, private_bounds, private_interfaces, unreachable_pub)]
-            impl<C: #krate::Plugin> #handle<C> { #(#actions)* }
+            impl<C: #krate::Plugin> #handle<C, #krate::Tenant> { #(#methods)* }
+        }
+    });
+    let on_any_handle = methods(of_any).map(|methods| {
+        quote! {
+            #[allow(dead_code, private_bounds, private_interfaces, unreachable_pub)]
+            impl<C: #krate::Plugin, CallerTenant: #p::OfCaller> #handle<C, CallerTenant> { #(#methods)* }
         }
     });
     let on_jobs = (!found.jobs.is_empty()).then(|| {
@@ -59,20 +72,20 @@ pub(crate) fn expand(found: &PluginBlock<'_>) -> TokenStream {
     quote! {
         #[doc = #handle_doc]
         #[allow(dead_code, private_interfaces, unreachable_pub)]
-        pub struct #handle<C: #krate::Plugin> {
+        pub struct #handle<C: #krate::Plugin, CallerTenant> {
             #[doc(hidden)]
-            __link: #p::Link<#this, C>,
+            __link: #p::Link<#this, C, CallerTenant>,
         }
 
         #[automatically_derived]
-        impl<C: #krate::Plugin> ::core::clone::Clone for #handle<C> {
+        impl<C: #krate::Plugin, CallerTenant: ::core::clone::Clone> ::core::clone::Clone for #handle<C, CallerTenant> {
             fn clone(&self) -> Self {
                 Self { __link: ::core::clone::Clone::clone(&self.__link) }
             }
         }
 
         #[automatically_derived]
-        impl<C: #krate::Plugin> ::core::fmt::Debug for #handle<C> {
+        impl<C: #krate::Plugin, CallerTenant: #p::OfCaller> ::core::fmt::Debug for #handle<C, CallerTenant> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_tuple(#name).field(&self.__link).finish()
             }
@@ -83,6 +96,7 @@ pub(crate) fn expand(found: &PluginBlock<'_>) -> TokenStream {
         pub struct #jobs;
 
         #on_handle
+        #on_any_handle
         #on_jobs
     }
 }
@@ -92,7 +106,7 @@ pub(crate) fn members(found: &PluginBlock<'_>) -> TokenStream {
     let krate = &found.krate;
     let (handle, jobs) = (&found.handle, &found.jobs_type);
     quote! {
-        type Handle<C: #krate::Plugin> = #handle<C>;
+        type Handle<C: #krate::Plugin, CallerTenant> = #handle<C, CallerTenant>;
         type Jobs = #jobs;
     }
 }
@@ -103,14 +117,16 @@ pub(crate) fn make(found: &PluginBlock<'_>) -> TokenStream {
     let p = krate.private();
     let (handle, this) = (&found.handle, names::this_plugin());
     quote! {
-        fn handle<C: #krate::Plugin>(link: #p::Link<#this, C>) -> #handle<C> {
+        fn handle<C: #krate::Plugin, CallerTenant>(link: #p::Link<#this, C, CallerTenant>) -> #handle<C, CallerTenant> {
             #handle { __link: link }
         }
     }
 }
 
 fn handle_doc(plugin: &str) -> String {
-    format!("The actions of [`{plugin}`] for the plugin `C`, in one tenant: `ctx.call::<{plugin}>()`.")
+    format!(
+        "The actions of [`{plugin}`] for the plugin `C`, in the tenant of the call: `ctx.call::<{plugin}>()`."
+    )
 }
 
 fn jobs_doc(plugin: &str) -> String {

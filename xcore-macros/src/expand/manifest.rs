@@ -4,6 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 
 use super::tokens::{ends, option};
+use crate::check::services::Service;
 use crate::names;
 use crate::options::plugin::{Migrations, Required};
 use crate::plugin::Plugin;
@@ -26,6 +27,14 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
             impl #p::proof::Requires<#required> for #ident {}
             #cfgs
             const _: () = <#required as #p::proof::IsPlugin>::PROOF;
+        }
+    });
+    let has_central = plugin.services.iter().any(|one| one.service == Service::Central);
+    let declares_central = has_central.then(|| {
+        quote! {
+            #cfgs
+            #[automatically_derived]
+            impl #p::proof::DeclaresCentral for #ident {}
         }
     });
     let config = match &plugin.config {
@@ -65,6 +74,7 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
             }
         }
 
+        #declares_central
         #(#requires_impls)*
     }
 }

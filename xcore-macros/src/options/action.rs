@@ -1,4 +1,4 @@
-//! `#[action(post = "/path/{id}", status = 201, timeout = "5s", callers = [Orders], internal)]`
+//! `#[action(post = "/path/{id}", scope = "central", status = 201, timeout = "5s", callers = [Orders], internal)]`
 
 use proc_macro2::{Delimiter, Ident, TokenStream};
 use syn::parse::{ParseStream, Parser as _};
@@ -13,7 +13,7 @@ const ACTION: Grammar = Grammar {
     attribute: "`#[action]`",
     noun: "option",
     options: &[
-        "get", "post", "put", "patch", "delete", "head", "options", "status", "timeout", "callers",
+        "get", "post", "put", "patch", "delete", "head", "options", "scope", "status", "timeout", "callers",
         "internal",
     ],
     synonyms: &[
@@ -21,6 +21,9 @@ const ACTION: Grammar = Grammar {
         ("POST", "post"),
         ("update", "put"),
         ("remove", "delete"),
+        ("tenant", "scope"),
+        ("central", "scope"),
+        ("any", "scope"),
         ("code", "status"),
         ("caller", "callers"),
         ("private", "internal"),
@@ -43,6 +46,7 @@ const VERBS: &[(&str, &str)] = &[
 #[derive(Default)]
 pub(crate) struct ActionOptions {
     pub(crate) route: Option<Route>,
+    pub(crate) scope: Option<LitStr>,
     pub(crate) status: Option<LitInt>,
     pub(crate) timeout: Option<LitStr>,
     pub(crate) callers: Option<Vec<Path>>,
@@ -70,6 +74,7 @@ impl ActionOptions {
             return self.parse_route(key, verb, input);
         }
         match word.as_str() {
+            "scope" => self.scope = Some(text(key, input, "\"central\"")?),
             "status" => self.status = Some(status(key, input)?),
             "timeout" => self.timeout = Some(text(key, input, "\"5s\"")?),
             "callers" => self.callers = Some(callers(key, input, sink)?),

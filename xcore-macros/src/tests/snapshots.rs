@@ -112,6 +112,13 @@ fn an_impl_block_becomes_routes_jobs_and_hooks() {
             #[on(tenant_created)]
             async fn welcome(&self, ctx: &OrdersContext) -> Result<()> { todo!() }
 
+            /// The plans, for everybody.
+            #[action(get = "/plans", scope = "central")]
+            async fn plans(&self, app: &AppContext<Self>, headers: HeaderMap) -> Result<Json<Plan>> { todo!() }
+
+            #[action(get = "/price", scope = "any", callers = [Billing])]
+            async fn price(&self, ctx: &AnyContext<Self>) -> Json<u32> { todo!() }
+
             fn helper() -> u32 { 7 }
         }"#,
     );

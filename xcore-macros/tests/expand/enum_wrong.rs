@@ -78,7 +78,9 @@ where
 impl OrdersContext {
     ///Another plugin, in the tenant of this call. It must stand in `requires(..)`.
     #[must_use]
-    pub fn call<P: ::xcore::__private::PluginActions>(&self) -> P::Handle<Orders>
+    pub fn call<P: ::xcore::__private::PluginActions>(
+        &self,
+    ) -> P::Handle<Orders, ::xcore::Tenant>
     where
         Orders: ::xcore::__private::proof::Requires<P>,
     {
@@ -104,9 +106,12 @@ const _: () = {
         }
     }
 };
-///The actions of [`Orders`] for the plugin `C`, in one tenant: `ctx.call::<Orders>()`.
+///The actions of [`Orders`] for the plugin `C`, in the tenant of the call: `ctx.call::<Orders>()`.
 #[allow(dead_code, unreachable_pub)]
-type OrdersHandle<C> = <Orders as ::xcore::__private::PluginActions>::Handle<C>;
+type OrdersHandle<C, CallerTenant = ::xcore::Tenant> = <Orders as ::xcore::__private::PluginActions>::Handle<
+    C,
+    CallerTenant,
+>;
 ///The jobs of [`Orders`], to hand to a scheduler.
 #[allow(dead_code, unreachable_pub)]
 type OrdersJobs = <Orders as ::xcore::__private::PluginActions>::Jobs;

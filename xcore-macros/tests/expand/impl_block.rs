@@ -36,6 +36,19 @@ impl Orders {
     async fn welcome(&self, ctx: &OrdersContext) -> Result<()> {
         todo!()
     }
+    /// The plans, for everybody.
+    #[allow(clippy::unused_async, clippy::unused_self)]
+    async fn plans(
+        &self,
+        app: &AppContext<Self>,
+        headers: HeaderMap,
+    ) -> Result<Json<Plan>> {
+        todo!()
+    }
+    #[allow(clippy::unused_async, clippy::unused_self)]
+    async fn price(&self, ctx: &AnyContext<Self>) -> Json<u32> {
+        todo!()
+    }
     fn helper() -> u32 {
         7
     }
@@ -51,6 +64,7 @@ const _: () = {
         name: "place",
         verb: ::xcore::__private::Verb::Post,
         path: "/",
+        scope: ::xcore::__private::Scope::Tenant,
         status: ::core::option::Option::Some(201u16),
         timeout: ::core::option::Option::Some(
             ::core::time::Duration::from_millis(5000u64),
@@ -113,6 +127,7 @@ const _: () = {
         name: "line",
         verb: ::xcore::__private::Verb::Get,
         path: "/{id}/lines/{line}",
+        scope: ::xcore::__private::Scope::Tenant,
         status: ::core::option::Option::None,
         timeout: ::core::option::Option::None,
         internal: false,
@@ -197,6 +212,7 @@ const _: () = {
         name: "audit",
         verb: ::xcore::__private::Verb::Post,
         path: "/audit",
+        scope: ::xcore::__private::Scope::Tenant,
         status: ::core::option::Option::None,
         timeout: ::core::option::Option::None,
         internal: true,
@@ -228,6 +244,111 @@ const _: () = {
                 let mounted = ::xcore::__private::PluginContext::mounted(&*context);
                 <Orders as ::xcore::__private::proof::Reply>::reply(
                     call_2(mounted.plugin(), &context).await,
+                )
+            },
+        )
+    }
+    const ACTION_3: ::xcore::__private::ActionSpec = ::xcore::__private::ActionSpec {
+        plugin: <ThisPlugin as ::xcore::Plugin>::NAME,
+        name: "plans",
+        verb: ::xcore::__private::Verb::Get,
+        path: "/plans",
+        scope: ::xcore::__private::Scope::Central,
+        status: ::core::option::Option::None,
+        timeout: ::core::option::Option::None,
+        internal: false,
+        callers: ::xcore::__private::Callers::Any,
+        summary: "The plans, for everybody.",
+        description: "",
+    };
+    #[allow(clippy::too_many_arguments)]
+    fn call_3<'a>(
+        plugin: &'a ThisPlugin,
+        context: &'a ::xcore::AppContext<ThisPlugin>,
+        arg0: HeaderMap,
+    ) -> impl ::core::future::Future<
+        Output = Result<Json<Plan>>,
+    > + ::core::marker::Send + 'a {
+        <ThisPlugin>::plans(
+            plugin,
+            <AppContext<
+                Orders,
+            > as ::xcore::__private::proof::AppContextOf<ThisPlugin>>::of(context),
+            arg0,
+        )
+    }
+    fn route_3(
+        mounted: ::std::sync::Arc<::xcore::__private::Mounted<ThisPlugin>>,
+    ) -> ::xcore::axum::routing::MethodRouter {
+        <HeaderMap as ::xcore::__private::proof::LastArgument<_>>::PROOF;
+        ::xcore::__private::route_central(
+            mounted,
+            &ACTION_3,
+            |context, request| async move {
+                let mounted = ::xcore::__private::mounted_of_app(&context);
+                let arg0 = match <::xcore::__private::proof::Last<
+                    HeaderMap,
+                    _,
+                >>::extract(
+                        request,
+                        mounted.state_of(::xcore::__private::Scope::Central),
+                    )
+                    .await
+                {
+                    ::core::result::Result::Ok(value) => value,
+                    ::core::result::Result::Err(response) => return response,
+                };
+                <Result<
+                    Json<Plan>,
+                > as ::xcore::__private::proof::Reply>::reply(
+                    call_3(mounted.plugin(), &context, arg0).await,
+                )
+            },
+        )
+    }
+    #[allow(dead_code, missing_debug_implementations, non_camel_case_types)]
+    enum price {}
+    impl ::xcore::__private::proof::MayCall<price> for Billing {}
+    const _: () = <Billing as ::xcore::__private::proof::IsPlugin>::PROOF;
+    const ACTION_4: ::xcore::__private::ActionSpec = ::xcore::__private::ActionSpec {
+        plugin: <ThisPlugin as ::xcore::Plugin>::NAME,
+        name: "price",
+        verb: ::xcore::__private::Verb::Get,
+        path: "/price",
+        scope: ::xcore::__private::Scope::Any,
+        status: ::core::option::Option::None,
+        timeout: ::core::option::Option::None,
+        internal: false,
+        callers: ::xcore::__private::Callers::Only(
+            &[<::xcore::__private::proof::Named<Billing>>::NAME],
+        ),
+        summary: "",
+        description: "",
+    };
+    #[allow(clippy::too_many_arguments)]
+    fn call_4<'a>(
+        plugin: &'a ThisPlugin,
+        context: &'a ::xcore::AnyContext<ThisPlugin>,
+    ) -> impl ::core::future::Future<Output = Json<u32>> + ::core::marker::Send + 'a {
+        <ThisPlugin>::price(
+            plugin,
+            <AnyContext<
+                Orders,
+            > as ::xcore::__private::proof::AnyContextOf<ThisPlugin>>::of(context),
+        )
+    }
+    fn route_4(
+        mounted: ::std::sync::Arc<::xcore::__private::Mounted<ThisPlugin>>,
+    ) -> ::xcore::axum::routing::MethodRouter {
+        ::xcore::__private::route_any(
+            mounted,
+            &ACTION_4,
+            |context, _| async move {
+                let mounted = ::xcore::__private::mounted_of_app(context.app());
+                <Json<
+                    u32,
+                > as ::xcore::__private::proof::Reply>::reply(
+                    call_4(mounted.plugin(), &context).await,
                 )
             },
         )
@@ -319,14 +440,15 @@ const _: () = {
             )
         })
     }
-    ///The actions of [`Orders`] for the plugin `C`, in one tenant: `ctx.call::<Orders>()`.
+    ///The actions of [`Orders`] for the plugin `C`, in the tenant of the call: `ctx.call::<Orders>()`.
     #[allow(dead_code, private_interfaces, unreachable_pub)]
-    pub struct OrdersHandle<C: ::xcore::Plugin> {
+    pub struct OrdersHandle<C: ::xcore::Plugin, CallerTenant> {
         #[doc(hidden)]
-        __link: ::xcore::__private::Link<ThisPlugin, C>,
+        __link: ::xcore::__private::Link<ThisPlugin, C, CallerTenant>,
     }
     #[automatically_derived]
-    impl<C: ::xcore::Plugin> ::core::clone::Clone for OrdersHandle<C> {
+    impl<C: ::xcore::Plugin, CallerTenant: ::core::clone::Clone> ::core::clone::Clone
+    for OrdersHandle<C, CallerTenant> {
         fn clone(&self) -> Self {
             Self {
                 __link: ::core::clone::Clone::clone(&self.__link),
@@ -334,7 +456,10 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    impl<C: ::xcore::Plugin> ::core::fmt::Debug for OrdersHandle<C> {
+    impl<
+        C: ::xcore::Plugin,
+        CallerTenant: ::xcore::__private::OfCaller,
+    > ::core::fmt::Debug for OrdersHandle<C, CallerTenant> {
         fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
             f.debug_tuple("OrdersHandle").field(&self.__link).finish()
         }
@@ -343,7 +468,7 @@ const _: () = {
     #[allow(dead_code, missing_debug_implementations, unreachable_pub)]
     pub struct OrdersJobs;
     #[allow(dead_code, private_bounds, private_interfaces, unreachable_pub)]
-    impl<C: ::xcore::Plugin> OrdersHandle<C> {
+    impl<C: ::xcore::Plugin> OrdersHandle<C, ::xcore::Tenant> {
         /// Place an order.
         ///
         /// Twice is once too often.
@@ -413,6 +538,52 @@ const _: () = {
                 .await
         }
     }
+    #[allow(dead_code, private_bounds, private_interfaces, unreachable_pub)]
+    impl<
+        C: ::xcore::Plugin,
+        CallerTenant: ::xcore::__private::OfCaller,
+    > OrdersHandle<C, CallerTenant> {
+        /// The plans, for everybody.
+        ///
+        ///# Errors
+        ///What the action returns; also when this plugin may not call it, when it takes too long or panics, and while the app goes away.
+        #[allow(clippy::too_many_arguments)]
+        pub async fn plans(&self, headers: HeaderMap) -> ::xcore::Result<Json<Plan>> {
+            self.__link
+                .call_central(
+                    &ACTION_3,
+                    |mounted, context| async move {
+                        ::xcore::__private::outcome(
+                            call_3(mounted.plugin(), &context, headers).await,
+                        )
+                    },
+                )
+                .await
+        }
+        ///
+        ///# Errors
+        ///What the action returns; also when this plugin may not call it, when it takes too long or panics, and while the app goes away.
+        #[allow(clippy::too_many_arguments)]
+        pub fn price<'a>(
+            &'a self,
+        ) -> ::xcore::__private::BoxFuture<'a, ::xcore::Result<Json<u32>>>
+        where
+            C: ::xcore::__private::proof::MayCall<price>,
+        {
+            ::std::boxed::Box::pin(async move {
+                self.__link
+                    .call_any(
+                        &ACTION_4,
+                        |mounted, context| async move {
+                            ::core::result::Result::Ok(
+                                call_4(mounted.plugin(), &context).await,
+                            )
+                        },
+                    )
+                    .await
+            })
+        }
+    }
     #[allow(dead_code, unreachable_pub)]
     impl OrdersJobs {
         /// Count yesterday's orders.
@@ -431,13 +602,15 @@ const _: () = {
             ACTION_1,
             #[cfg(feature = "audit")]
             ACTION_2,
+            ACTION_3,
+            ACTION_4,
         ];
         const JOBS: &'static [::xcore::__private::JobSpec] = &[JOB_0];
-        type Handle<C: ::xcore::Plugin> = OrdersHandle<C>;
+        type Handle<C: ::xcore::Plugin, CallerTenant> = OrdersHandle<C, CallerTenant>;
         type Jobs = OrdersJobs;
-        fn handle<C: ::xcore::Plugin>(
-            link: ::xcore::__private::Link<ThisPlugin, C>,
-        ) -> OrdersHandle<C> {
+        fn handle<C: ::xcore::Plugin, CallerTenant>(
+            link: ::xcore::__private::Link<ThisPlugin, C, CallerTenant>,
+        ) -> OrdersHandle<C, CallerTenant> {
             OrdersHandle { __link: link }
         }
         fn actions() -> ::std::vec::Vec<::xcore::__private::ActionEntry<ThisPlugin>> {
@@ -454,6 +627,14 @@ const _: () = {
                 ::xcore::__private::ActionEntry {
                     spec: &ACTION_2,
                     route: route_2,
+                },
+                ::xcore::__private::ActionEntry {
+                    spec: &ACTION_3,
+                    route: route_3,
+                },
+                ::xcore::__private::ActionEntry {
+                    spec: &ACTION_4,
+                    route: route_4,
                 },
             ])
         }

@@ -10,14 +10,15 @@ const _: () = {
     use ::xcore::__private::proof::{NoHead as _, NoLast as _, NotNamed as _};
     #[allow(dead_code)]
     type ThisPlugin = <OrdersContext as ::xcore::__private::PluginContext>::Plugin;
-    ///The actions of [`Orders`] for the plugin `C`, in one tenant: `ctx.call::<Orders>()`.
+    ///The actions of [`Orders`] for the plugin `C`, in the tenant of the call: `ctx.call::<Orders>()`.
     #[allow(dead_code, private_interfaces, unreachable_pub)]
-    pub struct OrdersHandle<C: ::xcore::Plugin> {
+    pub struct OrdersHandle<C: ::xcore::Plugin, CallerTenant> {
         #[doc(hidden)]
-        __link: ::xcore::__private::Link<ThisPlugin, C>,
+        __link: ::xcore::__private::Link<ThisPlugin, C, CallerTenant>,
     }
     #[automatically_derived]
-    impl<C: ::xcore::Plugin> ::core::clone::Clone for OrdersHandle<C> {
+    impl<C: ::xcore::Plugin, CallerTenant: ::core::clone::Clone> ::core::clone::Clone
+    for OrdersHandle<C, CallerTenant> {
         fn clone(&self) -> Self {
             Self {
                 __link: ::core::clone::Clone::clone(&self.__link),
@@ -25,7 +26,10 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    impl<C: ::xcore::Plugin> ::core::fmt::Debug for OrdersHandle<C> {
+    impl<
+        C: ::xcore::Plugin,
+        CallerTenant: ::xcore::__private::OfCaller,
+    > ::core::fmt::Debug for OrdersHandle<C, CallerTenant> {
         fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
             f.debug_tuple("OrdersHandle").field(&self.__link).finish()
         }
@@ -34,7 +38,10 @@ const _: () = {
     #[allow(dead_code, missing_debug_implementations, unreachable_pub)]
     pub struct OrdersJobs;
     #[allow(dead_code, private_bounds, private_interfaces, unreachable_pub)]
-    impl<C: ::xcore::Plugin> OrdersHandle<C> {
+    impl<
+        C: ::xcore::Plugin,
+        CallerTenant: ::xcore::__private::OfCaller,
+    > OrdersHandle<C, CallerTenant> {
         ///
         ///# Errors
         ///What the action returns; also when this plugin may not call it, when it takes too long or panics, and while the app goes away.
@@ -47,11 +54,11 @@ const _: () = {
     impl ::xcore::__private::PluginActions for Orders {
         const ACTIONS: &'static [::xcore::__private::ActionSpec] = &[];
         const JOBS: &'static [::xcore::__private::JobSpec] = &[];
-        type Handle<C: ::xcore::Plugin> = OrdersHandle<C>;
+        type Handle<C: ::xcore::Plugin, CallerTenant> = OrdersHandle<C, CallerTenant>;
         type Jobs = OrdersJobs;
-        fn handle<C: ::xcore::Plugin>(
-            link: ::xcore::__private::Link<ThisPlugin, C>,
-        ) -> OrdersHandle<C> {
+        fn handle<C: ::xcore::Plugin, CallerTenant>(
+            link: ::xcore::__private::Link<ThisPlugin, C, CallerTenant>,
+        ) -> OrdersHandle<C, CallerTenant> {
             OrdersHandle { __link: link }
         }
         fn actions() -> ::std::vec::Vec<::xcore::__private::ActionEntry<ThisPlugin>> {
@@ -79,5 +86,5 @@ const _: () = {
     "action `list` must be async\nhelp: write `async fn list`"
 }
 ::core::compile_error! {
-    "action `list` must take its context after `&self`\nhelp: write `async fn list(&self, ctx: &OrdersContext, ..)`"
+    "action `list` must take its context after `&self`\nhelp: write `async fn list(&self, ctx: &AnyContext<Self>, ..)`"
 }

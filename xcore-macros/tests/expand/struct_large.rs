@@ -95,7 +95,9 @@ where
 impl OrdersContext {
     ///Another plugin, in the tenant of this call. It must stand in `requires(..)`.
     #[must_use]
-    pub fn call<P: ::framework::__private::PluginActions>(&self) -> P::Handle<Orders>
+    pub fn call<P: ::framework::__private::PluginActions>(
+        &self,
+    ) -> P::Handle<Orders, ::framework::Tenant>
     where
         Orders: ::framework::__private::proof::Requires<P>,
     {
@@ -103,10 +105,11 @@ impl OrdersContext {
     }
 }
 #[cfg(unix)]
-///The actions of [`Orders`] for the plugin `C`, in one tenant: `ctx.call::<Orders>()`.
+///The actions of [`Orders`] for the plugin `C`, in the tenant of the call: `ctx.call::<Orders>()`.
 #[allow(dead_code, unreachable_pub)]
-pub(crate) type OrdersHandle<C> = <Orders as ::framework::__private::PluginActions>::Handle<
+pub(crate) type OrdersHandle<C, CallerTenant = ::framework::Tenant> = <Orders as ::framework::__private::PluginActions>::Handle<
     C,
+    CallerTenant,
 >;
 #[cfg(unix)]
 ///The jobs of [`Orders`], to hand to a scheduler.
@@ -162,6 +165,9 @@ impl ::framework::Plugin for Orders {
         ::core::option::Option::Some(::framework::db::Migrations::of::<Shared>("sales"))
     }
 }
+#[cfg(unix)]
+#[automatically_derived]
+impl ::framework::__private::proof::DeclaresCentral for Orders {}
 #[cfg(unix)]
 #[automatically_derived]
 impl ::framework::__private::proof::Requires<Billing> for Orders {}

@@ -24,7 +24,7 @@ use crate::plugin::{AnyPlugin, AppState};
 /// ```
 #[must_use]
 pub struct AppBuilder {
-    pub(super) plugins: fn() -> Vec<Box<dyn AnyPlugin>>,
+    pub(crate) plugins: fn() -> Vec<Box<dyn AnyPlugin>>,
     /// What `build.rs` read; several files are named with commas between them.
     name: &'static str,
     file: Option<PathBuf>,

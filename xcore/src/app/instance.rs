@@ -18,8 +18,8 @@ use super::tenants::{Tenants, names};
 use crate::db::{DatabaseError, MigrationReport, Migrations};
 use crate::error::{Error, Result};
 use crate::http::{CallError, request_for};
-use crate::plugin::{ActionSpec, AnyMounted, AppHook, Facts, Runtime};
-use crate::tenancy::{Preadmitted, TenantId};
+use crate::plugin::{ActionSpec, AnyMounted, AppHook, Facts, Runtime, Scope};
+use crate::tenancy::{Preadmitted, Tenant, TenantId};
 
 /// A running app: its router, its tenants, and calls by name.
 ///
@@ -75,14 +75,14 @@ impl Instance {
         &self.0.tenants
     }
 
-    /// Calls an action by name, as a job, the command line or a test does. Internal actions can be called too.
+    /// Calls an action by name for a tenant, as a job, the command line or a test does. Internal actions can be called too.
     ///
     /// Members of `arguments` fill the path, then the query of a GET, HEAD, DELETE or OPTIONS; otherwise they are the
     /// JSON body.
     ///
     /// # Errors
-    /// 404 for a tenant, plugin or action that is not there, 400 for arguments that do not fit, and what the
-    /// action itself answers with a status of 400 or more.
+    /// 404 for a tenant, plugin or action that is not there, 400 for arguments that do not fit and for an action that belongs to no
+    /// tenant, and what the action itself answers with a status of 400 or more.
     pub async fn call(
         &self,
         plugin: &str,
@@ -91,7 +91,34 @@ impl Instance {
         arguments: Value,
     ) -> Result<Value> {
         let (placed, spec) = self.find(plugin, action)?;
+        if spec.scope == Scope::Central {
+            let wrong = CallError::OfNoTenant { plugin: spec.plugin, action: spec.name };
+            return Err(Error::own(StatusCode::BAD_REQUEST, "unexpected-tenant", Some(wrong.to_string())));
+        }
         let tenant = self.0.tenants.admit(tenant).await?;
+        self.request(placed, spec, Some(tenant), arguments).await
+    }
+
+    /// Calls an action by name for no tenant: one with `scope = "central"` or `"any"`. Otherwise as [`Instance::call`].
+    ///
+    /// # Errors
+    /// As [`Instance::call`]; 400 for an action that belongs to a tenant.
+    pub async fn call_central(&self, plugin: &str, action: &str, arguments: Value) -> Result<Value> {
+        let (placed, spec) = self.find(plugin, action)?;
+        if spec.scope == Scope::Tenant {
+            let wrong = CallError::OfTenant { plugin: spec.plugin, action: spec.name };
+            return Err(Error::own(StatusCode::BAD_REQUEST, "missing-tenant", Some(wrong.to_string())));
+        }
+        self.request(placed, spec, None, arguments).await
+    }
+
+    async fn request(
+        &self,
+        placed: &Placed,
+        spec: &'static ActionSpec,
+        tenant: Option<Tenant>,
+        arguments: Value,
+    ) -> Result<Value> {
         let mut request = request_for(&self.0.prefix, placed.facts.path, spec, arguments)
             .map_err(|wrong| Error::bad_request(wrong.to_string()))?;
         request.extensions_mut().insert(Preadmitted { tenant, app: self.0.runtime.admission.app });
@@ -135,7 +162,8 @@ impl Instance {
         self.0.runtime.admission.default
     }
 
-    fn find(&self, plugin: &str, action: &str) -> Result<(&Placed, &'static ActionSpec)> {
+    /// An action by its names.
+    pub(super) fn find(&self, plugin: &str, action: &str) -> Result<(&Placed, &'static ActionSpec)> {
         let placed =
             self.0.plugins.iter().find(|placed| placed.facts.name == plugin).ok_or_else(|| {
                 Error::not_found(CallError::NoPlugin { plugin: plugin.to_owned() }.to_string())

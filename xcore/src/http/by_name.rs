@@ -47,6 +47,25 @@ pub(crate) enum CallError {
         /// The action.
         action: &'static str,
     },
+    /// The action belongs to no tenant, and the call names one.
+    #[error(
+        "action `{plugin}.{action}` belongs to no tenant; call it without one: leave out `--tenant` on the command line, use \
+         `call_central` in Rust"
+    )]
+    OfNoTenant {
+        /// The plugin.
+        plugin: &'static str,
+        /// The action.
+        action: &'static str,
+    },
+    /// The action belongs to a tenant, and the call names none.
+    #[error("action `{plugin}.{action}` belongs to a tenant; name the one to call it for")]
+    OfTenant {
+        /// The plugin.
+        plugin: &'static str,
+        /// The action.
+        action: &'static str,
+    },
     /// The arguments do not make a request.
     #[error("the arguments for `{plugin}.{action}` do not make a request")]
     Request {
@@ -155,7 +174,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::plugin::Callers;
+    use crate::plugin::{Callers, Scope};
 
     const fn spec(verb: Verb, path: &'static str) -> ActionSpec {
         ActionSpec {
@@ -163,6 +182,7 @@ mod tests {
             name: "get",
             verb,
             path,
+            scope: Scope::Tenant,
             status: None,
             timeout: None,
             internal: false,

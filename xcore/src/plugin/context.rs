@@ -1,13 +1,12 @@
 //! The context of a call: a tenant and what belongs to it.
 
 use std::any::TypeId;
-use std::fmt;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
 use axum::http::request::Parts;
 
-use super::{AppState, Mounted, Plugin};
+use super::{AppState, Mounted, Plugin, Runtime, Scope};
 use crate::cache::SharedCache;
 use crate::db::SharedDb;
 use crate::error::Error;
@@ -40,36 +39,6 @@ pub struct Central {
     pub cache: Option<SharedCache>,
 }
 
-/// What the hooks of start and stop get: the app, without a tenant.
-pub struct AppContext<P: Plugin> {
-    mounted: Arc<Mounted<P>>,
-}
-
-impl<P: Plugin> AppContext<P> {
-    #[doc(hidden)]
-    pub fn new(mounted: &Arc<Mounted<P>>) -> Self {
-        Self { mounted: Arc::clone(mounted) }
-    }
-
-    /// `app.name` of `xcore.yaml`.
-    #[must_use]
-    pub fn app_name(&self) -> &str {
-        &self.mounted.runtime().app_name
-    }
-
-    /// The plugin's section of `xcore.yaml`.
-    #[must_use]
-    pub fn config(&self) -> Arc<P::Config> {
-        self.mounted.config()
-    }
-}
-
-impl<P: Plugin> fmt::Debug for AppContext<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AppContext").field("plugin", &P::NAME).finish_non_exhaustive()
-    }
-}
-
 /// Makes a context of a request: what its `FromRequestParts` does.
 pub async fn context_from_parts<P, S>(parts: &mut Parts, state: &S) -> Result<P::Context, Error>
 where
@@ -77,7 +46,7 @@ where
     S: Send + Sync,
     AppState: FromRef<S>,
 {
-    let AppState { runtime, plugin } = AppState::from_ref(state);
+    let AppState { runtime, plugin, scope } = AppState::from_ref(state);
     // I6: a context holds what its plugin was granted, so it is no way around `requires`, `callers` and grants.
     if let Some((serving, caller)) = plugin
         && serving != TypeId::of::<P>()
@@ -85,8 +54,7 @@ where
         return Err(Error::internal(ForeignContext { caller, plugin: P::NAME }));
     }
     let mounted = runtime.plugin::<P>().ok_or_else(|| not_running(P::NAME))?;
-    let tenant = runtime.admission.admit(&parts.headers, &parts.uri, &parts.extensions).await?;
-    Ok(P::Context::new(&mounted, tenant))
+    Ok(P::Context::new(&mounted, admit(&runtime, scope, parts).await?))
 }
 
 impl<S> axum::extract::FromRequestParts<S> for Tenant
@@ -97,9 +65,32 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let AppState { runtime, .. } = AppState::from_ref(state);
-        Ok(runtime.admission.admit(&parts.headers, &parts.uri, &parts.extensions).await?)
+        let AppState { runtime, scope, .. } = AppState::from_ref(state);
+        admit(&runtime, scope, parts).await
     }
+}
+
+/// The tenant of a request, as an argument of an action. I7: it is the one that the call itself belongs to, or none.
+async fn admit(runtime: &Runtime, scope: Scope, parts: &Parts) -> Result<Tenant, Error> {
+    let Parts { headers, uri, extensions, .. } = parts;
+    match scope {
+        Scope::Tenant => Ok(runtime.admission.admit(headers, uri, extensions).await?),
+        Scope::Any => {
+            let named = runtime.admission.admit_named(headers, uri, extensions).await?;
+            named.ok_or_else(|| Error::internal(NoTenantHere { scope }))
+        }
+        Scope::Central => Err(Error::internal(NoTenantHere { scope })),
+    }
+}
+
+/// An action asks for a tenant that its call need not have.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "an action with `scope = \"{}\"` takes a tenant as an argument, and this call belongs to none; take `ctx: &AnyContext<Self>` \
+     and ask its `tenant()`", scope.as_str()
+)]
+struct NoTenantHere {
+    scope: Scope,
 }
 
 /// An action asks for the context of another plugin.

@@ -58,13 +58,13 @@ pub trait PluginActions: Plugin {
     const ACTIONS: &'static [ActionSpec];
     /// Its jobs, in the order of the source.
     const JOBS: &'static [JobSpec];
-    /// What `ctx.call::<Self>()` gives to the plugin `C`.
-    type Handle<C: Plugin>;
+    /// What `ctx.call::<Self>()` gives to the plugin `C`, for calls in a [`Tenant`](crate::Tenant) or in [`NoTenant`](super::NoTenant).
+    type Handle<C: Plugin, CallerTenant>;
     /// The jobs, to hand to a scheduler.
     type Jobs;
 
     #[doc(hidden)]
-    fn handle<C: Plugin>(link: Link<Self, C>) -> Self::Handle<C>;
+    fn handle<C: Plugin, CallerTenant>(link: Link<Self, C, CallerTenant>) -> Self::Handle<C, CallerTenant>;
     #[doc(hidden)]
     fn actions() -> Vec<ActionEntry<Self>>;
     #[doc(hidden)]
@@ -114,6 +114,29 @@ impl Verb {
     }
 }
 
+/// To whom a call of an action belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// To a tenant.
+    Tenant,
+    /// To nobody.
+    Central,
+    /// To a tenant when one is named, otherwise to nobody.
+    Any,
+}
+
+impl Scope {
+    /// As it stands in `scope = ".."`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::Central => "central",
+            Self::Any => "any",
+        }
+    }
+}
+
 /// Which plugins may call an action. HTTP always may, unless the action is internal.
 #[derive(Debug, Clone, Copy)]
 pub enum Callers {
@@ -134,6 +157,8 @@ pub struct ActionSpec {
     pub verb: Verb,
     /// The path below the plugin's own.
     pub path: &'static str,
+    /// To whom a call belongs.
+    pub scope: Scope,
     /// The status of a success instead of 200.
     pub status: Option<u16>,
     /// The time it may take instead of `app.request_timeout`.
@@ -149,9 +174,10 @@ pub struct ActionSpec {
 }
 
 impl ActionSpec {
-    /// Whether a browser can show it without arguments.
+    /// Whether a browser can show it for a tenant without arguments.
     pub(crate) fn is_plain_get(&self) -> bool {
-        self.verb == Verb::Get && !self.internal && !self.path.contains('{')
+        let is_of_tenant = self.scope != Scope::Central;
+        self.verb == Verb::Get && is_of_tenant && !self.internal && !self.path.contains('{')
     }
 }
 

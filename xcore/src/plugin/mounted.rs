@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AppState, Plugin, Runtime};
+use super::{AppState, Plugin, Runtime, Scope};
 use crate::cache::TenantCache;
 use crate::db::{SharedDb, TenantDb};
 use crate::plugin::Central;
@@ -16,13 +16,24 @@ use crate::tenancy::Tenant;
 pub struct Mounted<P: Plugin> {
     plugin: P,
     config: Arc<P::Config>,
+    /// For the actions of tenants, which are most.
     state: AppState,
+    central: AppState,
+    any: AppState,
     slot: usize,
 }
 
 impl<P: Plugin> Mounted<P> {
     pub(crate) fn new(plugin: P, config: P::Config, runtime: Arc<Runtime>, slot: usize) -> Self {
-        Self { plugin, config: Arc::new(config), state: AppState::of_plugin::<P>(runtime), slot }
+        let state = |scope| AppState::of_plugin::<P>(Arc::clone(&runtime), scope);
+        Self {
+            plugin,
+            config: Arc::new(config),
+            state: state(Scope::Tenant),
+            central: state(Scope::Central),
+            any: state(Scope::Any),
+            slot,
+        }
     }
 
     /// Its place among the plugins of the app.
@@ -39,9 +50,18 @@ impl<P: Plugin> Mounted<P> {
         &self.plugin
     }
 
-    /// The state for extractors.
+    /// The state for extractors of an action that belongs to a tenant.
     pub fn state(&self) -> &AppState {
         &self.state
+    }
+
+    /// The state for extractors of an action with this scope.
+    pub fn state_of(&self, scope: Scope) -> &AppState {
+        match scope {
+            Scope::Tenant => &self.state,
+            Scope::Central => &self.central,
+            Scope::Any => &self.any,
+        }
     }
 
     /// Its section of `xcore.yaml`.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on_service};
-use tower::Service;
+use tower::{Service, service_fn};
 
 use super::serve::{Serving, serve};
 use super::{ActionSpec, Mounted, Plugin, Verb};
@@ -20,6 +20,15 @@ where
     Fut: Future<Output = Response> + Send + 'static,
 {
     on_service(filter(spec.verb), ActionService { mounted, spec, action })
+}
+
+/// A route whose requests are served by a function.
+pub(super) fn method_router<S, Fut>(spec: &ActionSpec, serve: S) -> MethodRouter
+where
+    S: FnMut(Request) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Response, Infallible>> + Send + 'static,
+{
+    on_service(filter(spec.verb), service_fn(serve))
 }
 
 fn filter(verb: Verb) -> MethodFilter {

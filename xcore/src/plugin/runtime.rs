@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 
-use super::{Mounted, Plugin};
+use super::{Mounted, Plugin, Scope};
 use crate::cache::Cache;
 use crate::db::Database;
 use crate::scheduler::Scheduler;
@@ -44,15 +44,17 @@ pub struct AppState {
     pub(crate) runtime: Arc<Runtime>,
     /// The plugin whose action is being called, `None` in routes of the app's own.
     pub(crate) plugin: Option<(TypeId, &'static str)>,
+    /// The scope of the action. In routes of the app's own an extractor that needs a tenant says so by itself.
+    pub(crate) scope: Scope,
 }
 
 impl AppState {
     pub(crate) fn of(runtime: &Arc<Runtime>) -> Self {
-        Self { runtime: Arc::clone(runtime), plugin: None }
+        Self { runtime: Arc::clone(runtime), plugin: None, scope: Scope::Tenant }
     }
 
-    pub(crate) fn of_plugin<P: Plugin>(runtime: Arc<Runtime>) -> Self {
-        Self { runtime, plugin: Some((TypeId::of::<P>(), P::NAME)) }
+    pub(crate) fn of_plugin<P: Plugin>(runtime: Arc<Runtime>, scope: Scope) -> Self {
+        Self { runtime, plugin: Some((TypeId::of::<P>(), P::NAME)), scope }
     }
 
     /// `app.name` of `xcore.yaml`.

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 
 use super::chain;
 use super::supervisor::{Call, Supervised, X_REQUEST_ID, supervise};
-use super::{ActionSpec, Mounted, Plugin, PluginContext};
+use super::{ActionSpec, Mounted, Plugin, PluginContext, Runtime};
 use crate::error::{Cause, Error};
 use crate::tenancy::Tenant;
 
@@ -40,9 +40,7 @@ where
     let call = Call::of_request(spec, request.headers());
     let runtime = mounted.runtime();
     let limit = spec.timeout.unwrap_or(runtime.request_timeout);
-    if runtime.body_limit != AXUM_BODY_LIMIT && !http_body::Body::is_end_stream(request.body()) {
-        DefaultBodyLimit::max(runtime.body_limit).apply(&mut request);
-    }
+    limit_body(runtime, &mut request);
     let admission = &runtime.admission;
     let remembered =
         admission.quick_name(request.headers(), request.uri(), request.extensions()).and_then(|name| {
@@ -76,9 +74,17 @@ where
     Serving { work: supervise(call, Some(limit), work), vary: runtime.vary.clone(), spec }
 }
 
+#[inline]
+pub(super) fn limit_body(runtime: &Runtime, request: &mut Request) {
+    if runtime.body_limit != AXUM_BODY_LIMIT && !http_body::Body::is_end_stream(request.body()) {
+        DefaultBodyLimit::max(runtime.body_limit).apply(request);
+    }
+}
+
 pin_project! {
+    /// What is done with a request.
     #[project = Step]
-    enum Work<Fut> {
+    pub(super) enum Work<Fut> {
         Running { #[pin] running: Fut },
         Admitting { admitting: BoxFuture<'static, Result<Fut, Error>> },
         Refused { answer: Option<Response> },
@@ -114,6 +120,13 @@ pin_project! {
         // Cloned once, here or at the end; a counted reference to the plugin would be one more.
         vary: Option<HeaderValue>,
         spec: &'static ActionSpec,
+    }
+}
+
+impl<Fut: Future<Output = Response>> Serving<Fut> {
+    pub(super) fn new(call: Call, runtime: &Runtime, spec: &'static ActionSpec, work: Work<Fut>) -> Self {
+        let limit = spec.timeout.unwrap_or(runtime.request_timeout);
+        Self { work: supervise(call, Some(limit), work), vary: runtime.vary.clone(), spec }
     }
 }
 

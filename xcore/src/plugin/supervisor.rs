@@ -49,9 +49,9 @@ impl Call {
     }
 
     /// A call from one plugin to another; the caller's span is its parent.
-    pub(crate) fn of_plugin(spec: &ActionSpec, caller: &str, tenant: &Tenant) -> Self {
-        let span =
-            tracing::info_span!("action", plugin = spec.plugin, action = spec.name, tenant = %tenant, caller);
+    pub(crate) fn of_plugin(spec: &ActionSpec, caller: &str, tenant: Option<&Tenant>) -> Self {
+        let tenant = tenant.map(field::display);
+        let span = tracing::info_span!("action", plugin = spec.plugin, action = spec.name, tenant, caller);
         Self { id: RequestId::default(), span }
     }
 

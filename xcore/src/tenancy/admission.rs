@@ -20,7 +20,8 @@ pub(crate) struct Admission {
 /// crate, so no client and no plugin can put one into a request.
 #[derive(Clone)]
 pub(crate) struct Preadmitted {
-    pub(crate) tenant: Tenant,
+    /// `None`: the call belongs to no tenant, whatever else the request says.
+    pub(crate) tenant: Option<Tenant>,
     /// The [`Admission::app`] that admitted it; another app in the same process has other tenants.
     pub(crate) app: u64,
 }
@@ -49,7 +50,8 @@ impl Admission {
         if let Some(preadmitted) = extensions.get::<Preadmitted>()
             && preadmitted.app == self.app
         {
-            return Ok(Ok(preadmitted.tenant.clone()));
+            let missing = || TenancyError::Missing { header: self.sources.hint() };
+            return preadmitted.tenant.clone().ok_or_else(missing).map(Ok);
         }
         let id = self.identify(headers, uri)?;
         Ok(self.directory.remembered(&id).ok_or(id))

@@ -32,6 +32,12 @@ pub enum TenancyError {
         /// The header to send, or the words for the other way.
         header: String,
     },
+    /// 400: a source names a tenant, and the action belongs to none.
+    #[error("this route belongs to no tenant; send the request without {without}")]
+    Unexpected {
+        /// What to leave out.
+        without: String,
+    },
     /// 403: two sources name different tenants.
     #[error("the header and the host name different tenants; send only one of them, or make them agree")]
     Disagree,

@@ -9,6 +9,7 @@ mod error;
 mod head;
 mod host;
 mod id;
+mod named;
 mod sources;
 mod store;
 mod tenant;

@@ -64,6 +64,17 @@ impl Sources {
         }
     }
 
+    /// How a client names no tenant, for a message.
+    pub(crate) fn without(&self) -> String {
+        match &self.header {
+            Some(header) if self.subdomain => {
+                format!("the header {header} and to a host that is no tenant's")
+            }
+            Some(header) => format!("the header {header}"),
+            None => "a tenant in the host name".to_owned(),
+        }
+    }
+
     fn by_header(&self, headers: &HeaderMap) -> Result<Option<TenantId>, TenancyError> {
         let Some(name) = &self.header else { return Ok(None) };
         let Some(value) = only(headers, name)? else { return Ok(None) };

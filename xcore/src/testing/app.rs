@@ -67,6 +67,14 @@ impl TestApp {
         self.instance.call(plugin, action, &TenantId::parse(tenant)?, arguments).await
     }
 
+    /// Calls an action by name for no tenant; see [`Instance::call_central`].
+    ///
+    /// # Errors
+    /// As [`Instance::call_central`].
+    pub async fn call_central(&self, plugin: &str, action: &str, arguments: Value) -> Result<Value> {
+        self.instance.call_central(plugin, action, arguments).await
+    }
+
     /// Sends a request through the router, without a socket.
     pub async fn send(&self, request: Request) -> Response {
         let Ok(response) = self.instance.router().oneshot(request).await;

@@ -15,5 +15,7 @@
 
 mod app;
 mod database;
+mod routes;
 
 pub use app::TestApp;
+pub use routes::assert_routes;

@@ -8,7 +8,7 @@ use xcore::prelude::*;
 use migrations::SharedMigrator;
 
 /// The products. They live in the shared database: every tenant reads them through its own `ctx.db`, and only
-/// `ctx.central`, which `xcore.yaml` grants to this plugin, can write them.
+/// `central()`, which `xcore.yaml` grants to this plugin, can write them.
 #[xcore::plugin(services(db, central), shared_migrations = SharedMigrator)]
 pub(crate) struct Catalog;
 
@@ -29,13 +29,13 @@ impl Catalog {
 
     /// Add a product for all tenants.
     ///
-    /// Not over HTTP: `shop call catalog add '{"sku": "mug", "name": "Mug", "price": 900}'`.
-    #[action(internal)]
+    /// Not over HTTP, and for no tenant: `shop call catalog add '{"sku": "mug", "name": "Mug", "price": 900}'`.
+    #[action(internal, scope = "central")]
     async fn add(
         &self,
-        ctx: &CatalogContext,
+        app: &AppContext<Self>,
         Json(new): Json<product::Model>,
     ) -> Result<Json<product::Model>> {
-        Ok(Json(new.into_active_model().insert(&ctx.central.db).await?))
+        Ok(Json(new.into_active_model().insert(&app.central().db).await?))
     }
 }

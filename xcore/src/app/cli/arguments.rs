@@ -93,7 +93,7 @@ pub(super) struct CallArguments {
     /// Its arguments as JSON
     #[arg(default_value = "null", value_name = "JSON")]
     pub(super) arguments: String,
-    /// The tenant to act for [default: the default tenant]
+    /// The tenant to act for [default: the default tenant; nobody for an action with scope `central` or `any`]
     #[arg(long, value_name = "NAME")]
     pub(super) tenant: Option<String>,
 }

@@ -7,18 +7,19 @@ use xcore_build::config::Config;
 
 use super::failure::Failure;
 use crate::http::full_path;
-use crate::plugin::{AnyPlugin, Trigger};
+use crate::plugin::{AnyPlugin, Scope, Trigger};
 
 pub(super) fn routes(
     plugins: &[Box<dyn AnyPlugin>],
     config: &Config,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    let mut rows: Vec<[String; 4]> = Vec::new();
+    let mut rows: Vec<[String; 5]> = Vec::new();
     for facts in plugins.iter().map(|plugin| plugin.facts()) {
         for spec in facts.actions {
             let verb = if spec.internal { "internal" } else { spec.verb.as_str() };
             rows.push([
+                spec.scope.as_str().to_owned(),
                 verb.to_owned(),
                 full_path(&config.app.prefix, facts.path, spec),
                 format!("{}.{}", facts.name, spec.name),
@@ -32,13 +33,14 @@ pub(super) fn routes(
                 None => "when asked".to_owned(),
             };
             let name = format!("{}.{}", facts.name, job.name);
-            rows.push(["job".to_owned(), when, name, job.summary.to_owned()]);
+            let scope = Scope::Tenant.as_str().to_owned();
+            rows.push([scope, "job".to_owned(), when, name, job.summary.to_owned()]);
         }
     }
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let (verbs, paths, names) = (width(0), width(1), width(2));
-    for [verb, path, name, summary] in &rows {
-        let line = format!("{verb:<verbs$}  {path:<paths$}  {name:<names$}  {summary}");
+    let (scopes, verbs, paths, names) = (width(0), width(1), width(2), width(3));
+    for [scope, verb, path, name, summary] in &rows {
+        let line = format!("{scope:<scopes$}  {verb:<verbs$}  {path:<paths$}  {name:<names$}  {summary}");
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())

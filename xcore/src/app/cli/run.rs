@@ -13,6 +13,7 @@ use super::{check, migrate, routes, serve, tenant};
 use crate::app::boot::Extent;
 use crate::app::{AppBuilder, Instance};
 use crate::observe;
+use crate::plugin::Scope;
 use crate::tenancy::TenantId;
 
 /// Runs the binary.
@@ -105,15 +106,18 @@ async fn close(app: Instance, done: Result<(), Failure>) -> Result<(), Failure> 
 
 async fn call(app: &Instance, arguments: CallArguments, out: &mut impl Write) -> Result<(), Failure> {
     let json = serde_json::from_str(&arguments.arguments).map_err(|source| Failure::Arguments { source })?;
-    let tenant = match &arguments.tenant {
-        Some(name) => tenant::parse(name)?,
-        None => app.default_tenant().ok_or(Failure::NoTenant)?,
+    let (plugin, action) = (&arguments.plugin, &arguments.action);
+    let (_, spec) = app.find(plugin, action).map_err(|error| Failure::Action { error })?;
+    let tenant: Option<TenantId> = match &arguments.tenant {
+        Some(name) => Some(tenant::parse(name)?),
+        None if spec.scope == Scope::Tenant => Some(app.default_tenant().ok_or(Failure::NoTenant)?),
+        None => None,
     };
-    let id: TenantId = tenant;
-    let answer = app
-        .call(&arguments.plugin, &arguments.action, &id, json)
-        .await
-        .map_err(|error| Failure::Action { error })?;
+    let answer = match tenant {
+        Some(tenant) => app.call(plugin, action, &tenant, json).await,
+        None => app.call_central(plugin, action, json).await,
+    };
+    let answer = answer.map_err(|error| Failure::Action { error })?;
     writeln!(out, "{answer:#}")?;
     Ok(())
 }

@@ -163,7 +163,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plugin::{Callers, Verb};
+    use crate::plugin::{Callers, Scope, Verb};
 
     fn action(verb: Verb, path: &'static str) -> ActionSpec {
         ActionSpec {
@@ -171,6 +171,7 @@ mod tests {
             name: "place",
             verb,
             path,
+            scope: Scope::Tenant,
             status: None,
             timeout: None,
             internal: false,

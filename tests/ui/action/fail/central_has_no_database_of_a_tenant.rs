@@ -1,0 +1,17 @@
+#![allow(unused)]
+
+use xcore::prelude::*;
+
+#[xcore::plugin(services(db))]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action(get = "/", scope = "central")]
+    async fn list(&self, app: &AppContext<Self>) -> Result<()> {
+        app.db.execute_unprepared("DELETE FROM orders").await?;
+        Ok(())
+    }
+}
+
+fn main() {}

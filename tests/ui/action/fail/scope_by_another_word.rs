@@ -1,0 +1,14 @@
+#![allow(unused)]
+
+use xcore::prelude::*;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action(get = "/", scope = "global")]
+    async fn list(&self, app: &AppContext<Self>) {}
+}
+
+fn main() {}

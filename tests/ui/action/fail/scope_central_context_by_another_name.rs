@@ -1,0 +1,16 @@
+#![allow(unused)]
+
+use xcore::prelude::*;
+
+type Context = OrdersContext;
+
+#[xcore::plugin]
+struct Orders;
+
+#[xcore::plugin]
+impl Orders {
+    #[action(get = "/", scope = "central")]
+    async fn list(&self, ctx: &Context) {}
+}
+
+fn main() {}
