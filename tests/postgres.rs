@@ -13,7 +13,7 @@ use xcore::axum::extract::Request;
 use xcore::db::DatabaseError;
 use xcore::prelude::*;
 use xcore_tests::plugins::notes::{NotesContext, note};
-use xcore_tests::{Answer, PostgresServer, Rig};
+use xcore_tests::{Answer, PostgresServer, Program, Rig, wire};
 
 /// The address of an empty database.
 async fn database() -> String {
@@ -161,4 +161,59 @@ async fn stuck_hooks_keep_no_other_tenant_from_being_created() {
         created.await.unwrap().unwrap();
     }
     assert_eq!(status(&app, "stuck11").await, 200);
+}
+
+/// The program on a database whose owner is no superuser, in an environment called production.
+async fn program(is_superuser: bool) -> Program {
+    let server = PostgresServer::get();
+    let name = server.database().await;
+    let beside =
+        Database::connect(format!("postgres://postgres@127.0.0.1:{}/{name}", server.port())).await.unwrap();
+    let rights = if is_superuser { "SUPERUSER" } else { "CREATEROLE" };
+    let text = format!(
+        "CREATE ROLE of_{name} LOGIN {rights} PASSWORD 'known'; ALTER DATABASE {name} OWNER TO of_{name}"
+    );
+    beside.execute_unprepared(&text).await.unwrap();
+    let url = format!("postgres://of_{name}:known@127.0.0.1:{}/{name}?sslmode=disable", server.port());
+    let rig = concat!(env!("CARGO_MANIFEST_DIR"), "/xcore.yaml");
+    let program = Program::new(env!("CARGO_BIN_EXE_rig"), rig).set("services.database.url", url);
+    std::fs::write(program.folder().join("xcore.production.yaml"), "").unwrap();
+    program
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_is_moved_from_one_kind_of_role_to_another_by_a_start() {
+    let mut program = program(false).await;
+    for (done, role) in ["shared", "login", "set_role", "login", "shared"].into_iter().enumerate() {
+        program = program.set("tenancy.db_role", role);
+        let server = program.serve();
+        for tenant in ["acme", "globex"] {
+            let sent =
+                wire::post(server.address, tenant, "/v1/notes", &json!({ "text": format!("{role} {done}") }))
+                    .unwrap();
+            assert_eq!(sent.status, 201, "{role}: {}", sent.body);
+            let notes = wire::get(server.address, tenant, "/v1/notes").unwrap().json();
+            assert_eq!(notes.as_array().unwrap().len(), done + 1, "{role}");
+        }
+        program.succeed(&["tenant", "create", "initech"]);
+        assert_eq!(wire::get(server.address, "initech", "/v1/notes").unwrap().json(), json!([]), "{role}");
+        program.succeed(&["tenant", "delete", "initech", "--yes"]);
+        assert!(program.succeed(&["--env", "production", "check"]).contains("all is well"), "{role}");
+        server.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_refuses_a_superuser_where_customers_are_served() {
+    let program = program(true).await;
+    program.serve().stop();
+    let said = program.succeed(&["check"]);
+    assert!(said.contains("warning: the login") && said.contains("all is well"), "{said}");
+    let refused = program.run(&["--env", "production", "check"]);
+    let said = String::from_utf8_lossy(&refused.stdout);
+    assert_eq!(refused.status.code(), Some(6), "{said}");
+    assert!(
+        said.contains("NOSUPERUSER") && !said.contains("warning") && said.contains("1 left to do"),
+        "{said}"
+    );
 }

@@ -1,6 +1,6 @@
 //! Keys that are right each by itself and wrong together.
 
-use super::{DatabaseUrl, Directory, Pooler};
+use super::{DatabaseUrl, DbRole, Directory, Pooler};
 use crate::problem::{Problem, Problems};
 use crate::settings::{
     BaseDomain, DefaultTenant, Flag, HeaderName, Kind, OneOf, PublicUrl, Size, StorageUrl, Whole, host_of,
@@ -15,6 +15,7 @@ pub(crate) fn check_contradictions(tree: &Node, problems: &mut Problems) {
     tree.nobody_names_a_tenant(problems);
     tree.default_tenant_needed(problems);
     tree.open_directory_of_one_database(problems);
+    tree.role_without_a_schema(problems);
     tree.connections_of_one_file(problems);
     tree.keys_of_another_database(problems);
     tree.more_than_connections(problems);
@@ -122,6 +123,40 @@ impl Tree<'_> {
                 self.problem("tenancy.directory", message),
                 "use `directory: managed`, or remove `isolate_db: false`".to_owned(),
             );
+        }
+    }
+
+    /// A tenant's role owns the tenant's schema, and only a server has roles.
+    fn role_without_a_schema(&self, problems: &mut Problems) {
+        let path = "tenancy.db_role";
+        let Some(role) = self.value::<OneOf<DbRole>>(path).filter(|role| *role != DbRole::Shared) else {
+            return;
+        };
+        let role = role.as_str();
+        if self.0.find("services.database.url").is_none() {
+            let message = format!(
+                "`db_role: {role}` gives tenants a role on a database server, and there is no database"
+            );
+            push(problems, self.problem(path, message), "add `services.database`, or remove it".to_owned());
+        } else if self.database().is_some_and(|url| !url.is_postgres()) {
+            let message = format!(
+                "`db_role: {role}` is for `postgres://` only, and `services.database.url` is a `sqlite://`, which has no roles"
+            );
+            let help =
+                "remove it, or set it where the `postgres://` is set, in `xcore.production.yaml` for example";
+            push(problems, self.problem(path, message), help.to_owned());
+        } else if self.is("tenancy.isolate_db", false) {
+            let message = format!(
+                "`db_role: {role}` makes a role the owner of each tenant's schema, and with `isolate_db: false` there is one schema for all"
+            );
+            let help = "remove `isolate_db: false`, or use `db_role: shared`";
+            push(problems, self.problem(path, message), help.to_owned());
+        } else if role == DbRole::Login.as_str()
+            && self.value::<OneOf<Pooler>>("services.database.pooler") == Some(Pooler::Transaction)
+        {
+            let message = "`db_role: login` gives each tenant connections of its own, and behind `pooler: transaction` connections are shared";
+            let help = "use `db_role: set_role`, or connect to the server itself: put `direct_url` into `url` and remove `pooler`";
+            push(problems, self.problem(path, message), help.to_owned());
         }
     }
 

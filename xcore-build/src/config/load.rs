@@ -34,6 +34,16 @@ pub struct Loaded {
     pub config: Config,
     /// What was read, lowest layer first: files, the overlay, and the names of variables that override keys.
     pub sources: Vec<String>,
+    /// The environment whose overlay was asked for, `production` for example.
+    pub environment: Option<String>,
+}
+
+impl Loaded {
+    /// Whether the environment says that real customers are served: `prod`, `production`, or a name that begins so.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        self.environment.as_deref().is_some_and(|name| name.to_ascii_lowercase().starts_with("prod"))
+    }
 }
 
 impl LoadOptions {
@@ -82,7 +92,8 @@ impl Config {
         }
         sources.extend(options.env.keys().filter(|name| name.starts_with(layer::PREFIX)).cloned());
         let config = finish(tree, &options.env, &Self::folder_of(&first), &mut problems);
-        problems.into_result(config.map(|config| Loaded { config, sources }))
+        let environment = options.overlay.clone();
+        problems.into_result(config.map(|config| Loaded { config, sources, environment }))
     }
 
     /// Checks a text as if it were `xcore.yaml` in `folder`, for tests and tools. `env` as in

@@ -36,7 +36,7 @@ pub use app::App;
 pub use load::{LoadOptions, Loaded};
 pub use plugin::{Grant, Plugin};
 pub use services::{Cache, CacheBackend, Database, DatabaseUrl, Pooler, Scheduler, Services};
-pub use tenancy::{Directory, Tenancy};
+pub use tenancy::{DbRole, Directory, Tenancy};
 
 pub(crate) use check::examine;
 pub(crate) use complete::complete;

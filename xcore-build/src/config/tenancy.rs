@@ -22,6 +22,11 @@ settings! {
         default_tenant: Option<String> = default DefaultTenant, "default";
         /// Whether each tenant has a database of its own. `false`: one for all.
         isolate_db: bool = default Flag, "true";
+        /// Whose rights a tenant has on a PostgreSQL server, below the schema of its own that `isolate_db` gives it.
+        /// `shared`: those of the login in `services.database.url`, for all tenants. `set_role`: of a role of its own, which
+        /// stops mistakes and names of other schemas, and not SQL that takes the role off again. `login`: of a login of its own,
+        /// which stops that too; connections then serve one tenant each.
+        db_role: DbRole = default OneOf<DbRole>, "shared";
         /// Whether each tenant has cache keys of its own. `false`: shared keys.
         isolate_cache: bool = default Flag, "true";
         /// Whether each tenant has jobs of its own. `false`: jobs run once, for the default tenant.
@@ -48,4 +53,29 @@ pub enum Directory {
 
 impl Word for Directory {
     const WORDS: &'static [(&'static str, Self)] = &[("managed", Self::Managed), ("open", Self::Open)];
+}
+
+/// Whose rights a tenant has on a PostgreSQL server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DbRole {
+    /// Those of the login that all tenants share.
+    Shared,
+    /// Those of a role that the shared login takes on.
+    SetRole,
+    /// Those of a login of its own.
+    Login,
+}
+
+impl DbRole {
+    /// The word for it in `xcore.yaml`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, role)| *role == self).map_or("shared", |(word, _)| *word)
+    }
+}
+
+impl Word for DbRole {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("shared", Self::Shared), ("set_role", Self::SetRole), ("login", Self::Login)];
 }

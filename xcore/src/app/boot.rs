@@ -209,7 +209,7 @@ async fn assemble(
     let tenants = Tenants {
         runtime: Arc::clone(&runtime),
         plugins: plugins.iter().map(|placed| Arc::clone(&placed.mounted)).collect(),
-        version: version_of(&migrations),
+        version: version_of(&migrations, config.tenancy.db_role),
         migrations,
         steps: Turns::default(),
         hook_timeout: config.app.hook_timeout,

@@ -15,7 +15,7 @@ use tower::ServiceExt;
 use tracing::{error, warn};
 
 use super::tenants::{Tenants, names};
-use crate::db::{DatabaseError, MigrationReport, Migrations};
+use crate::db::{DatabaseError, Finding, MigrationReport, Migrations};
 use crate::error::{Error, Result};
 use crate::http::{CallError, request_for};
 use crate::plugin::{ActionSpec, AnyMounted, AppHook, Facts, Runtime, Scope};
@@ -152,6 +152,14 @@ impl Instance {
     pub(super) async fn pending_shared(&self) -> Result<Vec<String>, DatabaseError> {
         match &self.0.runtime.database {
             Some(database) => Ok(names(&database.pending_shared(&self.0.shared_migrations).await?)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What is wrong with the rights on the database server.
+    pub(super) async fn findings(&self) -> Result<Vec<Finding>, DatabaseError> {
+        match &self.0.runtime.database {
+            Some(database) => database.findings().await,
             None => Ok(Vec::new()),
         }
     }

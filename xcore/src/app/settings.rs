@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{HeaderName, HeaderValue};
 use chrono_tz::Tz;
-use xcore_build::config::{Config, Directory as DirectoryKind, Pooler};
+use xcore_build::config::{Config, DbRole as ConfiguredRole, Directory as DirectoryKind, Pooler};
 
 use super::boot::BootError;
 use super::directory_table::DirectoryTable;
 use super::existence::Everyone;
 use crate::cache::{Cache, CacheSettings};
-use crate::db::{Database, DatabaseSettings, OpenMode, ServerUrl};
+use crate::db::{Database, DatabaseSettings, DbRole, OpenMode, ServerUrl};
 use crate::scheduler::{Scheduler, SchedulerError, SchedulerSettings};
 use crate::tenancy::{Admission, Directory, DirectoryStore, FixedStore, OpenStore, Sources, TenantId};
 
@@ -34,6 +34,11 @@ pub(super) fn database(config: &Config, mode: OpenMode) -> Result<Option<Databas
     settings.busy_timeout = section.busy_timeout;
     settings.drain_timeout = config.app.shutdown_grace;
     settings.isolate = config.tenancy.isolate_db;
+    settings.db_role = match config.tenancy.db_role {
+        ConfiguredRole::SetRole => DbRole::SetRole,
+        ConfiguredRole::Login => DbRole::Login,
+        _ => DbRole::Shared,
+    };
     settings.mode = mode;
     Ok(Some(settings))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream, StreamExt};
+use xcore_build::config::DbRole;
 
 use crate::db::{Database, DatabaseError, MigrationReport, Migrations};
 use crate::error::Error;
@@ -123,7 +124,9 @@ pub(super) fn names(report: &MigrationReport) -> Vec<String> {
 
 /// What the directory notes of a tenant whose data has all of `migrations`. Another number after an update of the
 /// compiler costs one look at each tenant, nothing more.
-pub(super) fn version_of(migrations: &[Migrations]) -> String {
+///
+/// Another `db_role` counts as well: the tenant's schema changes hands when it is migrated.
+pub(super) fn version_of(migrations: &[Migrations], role: DbRole) -> String {
     let mut hasher = std::hash::DefaultHasher::new();
     let mut count = 0_usize;
     for plugin in migrations {
@@ -133,7 +136,8 @@ pub(super) fn version_of(migrations: &[Migrations]) -> String {
             count += 1;
         }
     }
-    format!("{count}-{:016x}", hasher.finish())
+    let version = format!("{count}-{:016x}", hasher.finish());
+    if role == DbRole::Shared { version } else { format!("{version} {}", role.as_str()) }
 }
 
 impl Tenants {

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, Statement, TransactionOptions, Values};
 
-use super::{DatabaseError, MigrationReport, Migrations};
+use super::{DatabaseError, Finding, MigrationReport, Migrations};
 use crate::tenancy::{Tenant, TenantId};
 
 /// Whose data a statement works on.
@@ -169,6 +169,11 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
         place: Place<'a>,
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>>;
+
+    /// What is wrong with the rights that the process and its tenants have. Nothing where there are no rights.
+    fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, DatabaseError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 
     /// Refuses new users, waits a while for those there are and closes everything.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::backend::{Backend, Place, TenantClaim};
 use super::sqlite::Sqlite;
-use super::{DatabaseError, DatabaseSettings, MigrationReport, Migrations, SharedDb, TenantDb};
+use super::{DatabaseError, DatabaseSettings, Finding, MigrationReport, Migrations, SharedDb, TenantDb};
 use crate::tenancy::{Tenant, TenantId};
 
 /// The database service. Cloning is one reference count.
@@ -142,6 +142,11 @@ impl Database {
         migrations: &[Migrations],
     ) -> Result<MigrationReport, DatabaseError> {
         self.backend.pending(Place::Shared, migrations).await
+    }
+
+    /// What is wrong with the rights that the process and its tenants have on a server.
+    pub(crate) async fn findings(&self) -> Result<Vec<Finding>, DatabaseError> {
+        self.backend.findings().await
     }
 
     /// Refuses new users, waits for those there are for at most the drain timeout, and closes every database.

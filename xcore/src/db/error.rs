@@ -102,6 +102,49 @@ pub enum DatabaseError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The tenant's schema is not owned by a role of its own, as the mode asks for.
+    #[error(
+        "the schema of tenant `{tenant}` does not belong to a role of its own, which `tenancy.db_role` asks for; run `migrate --tenant {tenant}`, which makes the role and hands the schema over"
+    )]
+    NoRole {
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// The server does not let the tenant's login in.
+    #[error(
+        "the database server lets the login of tenant `{tenant}` not in; run `migrate --tenant {tenant}`, which makes the login and sets its password, and see that pg_hba.conf lets the members of `{group}` in with `scram-sha-256`"
+    )]
+    LoginRefused {
+        /// The tenant.
+        tenant: TenantId,
+        /// The role that all tenants' logins of this database are members of.
+        group: String,
+        /// What the server said.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+    /// A role of the name that is needed is there, of another origin.
+    #[error(
+        "the role `{role}` of the database server was not made for this database; see what it is for, then rename it (ALTER ROLE .. RENAME TO ..) or drop it"
+    )]
+    ForeignRole {
+        /// The role.
+        role: String,
+    },
+    /// The sessions of the app's login begin as another role, so the login is not what they return to.
+    #[error(
+        "the sessions of the login of services.database.url begin as another role, which `tenancy.db_role` does not allow; run: ALTER ROLE .. RESET role; ALTER ROLE .. IN DATABASE .. RESET role"
+    )]
+    BeginsAsRole,
+    /// The app's login may not make or change the tenants' roles.
+    #[error(
+        "the login of services.database.url may not make or change the roles that `tenancy.db_role` asks for; give it CREATEROLE and the right to make schemas (ALTER ROLE .. CREATEROLE; GRANT CREATE ON DATABASE .. TO ..). Roles that another login has made are for that login to GRANT .. WITH ADMIN OPTION"
+    )]
+    RoleRights {
+        /// What the server said.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
     /// The tenant is being removed.
     #[error("tenant `{tenant}` is being removed")]
     Removing {

@@ -49,9 +49,25 @@
 //! | removal | of a tenant: from the mark in the directory on, nobody admits it. The other processes notice that within two seconds and end its contexts; then its users in this process are waited for and the schema is dropped |
 //! | sessions | beside `connections`, for the time they take: one for all tenants that the process creates or deletes, and one per schema that it makes, migrates or drops, at most 8 at once |
 //!
-//! All tenants work through one login of the server. The search path stops mistakes, not intent: raw SQL that names another
-//! tenant's schema reaches it, and a tenant may write to the shared tables. Triggers and functions of a plugin's migrations
-//! must not change the session.
+//! Whose rights a tenant has is `tenancy.db_role`:
+//!
+//! | | works as | stops | costs |
+//! |---|---|---|---|
+//! | `shared` | the login of the address, for all tenants | mistakes. Raw SQL that names another tenant's schema reaches it | nothing |
+//! | `set_role` | a role per tenant, which that login takes on with the search path | also names of other schemas, and reads of the framework's own. Not SQL of an attacker: `RESET ROLE` or `set_config('role', ..)` in the same text puts the role off | a switch for each change of tenant |
+//! | `login` | a login per tenant | that too: no SQL gets out of it | a connection serves one tenant. With fewer `connections` than tenants at work, connections are closed and opened all the time |
+//!
+//! The last two make a role `xcore_HASH_TENANT` per tenant, which owns its schema, and a group `xcore_tenants_HASH`, which may read and write rows of the
+//! shared tables. The login of the address needs `CREATEROLE` and `CREATE` on the database, and should be no superuser, which `check` refuses in
+//! production. `login` needs a line in `pg_hba.conf` that asks the members of the group for a password:
+//!
+//! ```text
+//! hostssl shop +xcore_tenants_1a2b3c4d 10.0.0.0/8 scram-sha-256
+//! ```
+//!
+//! When `db_role` is changed, the next start or `migrate` hands the schemas over; stop all instances before. With a role, a tenant's migrations cannot change shared tables or make
+//! extensions. The tenant `public` and `services(central)` work with the login of the address. Names of schemas and tables are seen by all. What a tenant's own code
+//! defines, triggers and functions of migrations for example, must not change the session.
 //!
 //! Behind a pooler in transaction mode, such as PgBouncer, write `pooler: transaction` and, as `direct_url`, the
 //! address of the server itself; without that such a pooler is refused at start. Then every statement is a transaction
@@ -61,7 +77,7 @@
 //! transaction are refused; migrations run on the server itself. `lastval()` in a transaction knows of that
 //! transaction's inserts. At start two tenants that do not exist write and read through the pooler, and the start is
 //! refused when one sees the other. The pooler's login should be the app's own: what others set for the sessions that
-//! they share is cleared.
+//! they share is cleared. `db_role: set_role` works the same behind it, `login` does not: connections are shared there.
 //!
 //! The rest of the address is read as PostgreSQL's own programs read it. `sslmode` decides about TLS: `prefer`, the default,
 //! takes it when the server has it and asks for no proof of who the server is; `require` goes on with TLS only, and asks
@@ -88,7 +104,8 @@ pub use handle::{SharedDb, TenantDb};
 pub use migrations::{MigrationReport, Migrations, PluginMigrations};
 pub use rows::RowStream;
 pub use session::DbSession;
-pub use settings::{DatabaseSettings, OpenMode, ServerUrl};
+pub(crate) use settings::Finding;
+pub use settings::{DatabaseSettings, DbRole, OpenMode, ServerUrl};
 pub use transaction::Transaction;
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub struct DatabaseSettings {
     pub drain_timeout: Duration,
     /// Whether every tenant has a database of its own; default true. With false all work on the shared one.
     pub isolate: bool,
+    /// Whose rights a tenant has on a server; default [`DbRole::Shared`]. Without effect when the tenants are not isolated.
+    pub db_role: DbRole,
     /// Whether this process serves, or works beside one that does; default [`OpenMode::Exclusive`].
     pub mode: OpenMode,
 }
@@ -65,6 +67,30 @@ impl fmt::Debug for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&redacted(&self.0))
     }
+}
+
+/// Whose rights a tenant has on a database server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DbRole {
+    /// Those of the app's login. The search path alone keeps tenants apart: it stops mistakes, not SQL that names another
+    /// schema.
+    #[default]
+    Shared,
+    /// Those of a role of the tenant, which the app's login takes on. Names of another tenant's schema are refused. SQL that puts the
+    /// role off again (`RESET ROLE`, `set_config('role', ..)`) is not stopped.
+    SetRole,
+    /// Those of a login of the tenant. No SQL gets out of it. Each connection serves one tenant.
+    Login,
+}
+
+/// Something that is wrong with the rights on a database server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// It must not be so where customers are served.
+    pub(crate) is_serious: bool,
+    /// What is wrong, and what to do.
+    pub(crate) text: String,
 }
 
 /// Whether a process claims the data folder. A database server is served by any number of processes, whatever the mode.
@@ -111,6 +137,7 @@ impl DatabaseSettings {
             acquire_timeout: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(10),
             isolate: true,
+            db_role: DbRole::Shared,
             mode: OpenMode::Exclusive,
         }
     }

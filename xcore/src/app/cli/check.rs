@@ -57,6 +57,14 @@ pub(super) async fn check(
         }
     }
     writeln!(out, "tenants        {} in the directory", records.len())?;
+    // What is harmless where the app is written is not where customers are served.
+    let is_production = app.0.config.is_production();
+    for finding in app.findings().await.map_err(|source| BootError::Database { source })? {
+        let is_refused = is_production && finding.is_serious;
+        left_to_do += usize::from(is_refused);
+        let what = if is_refused { "" } else { "warning: " };
+        writeln!(out, "database       {what}{}", finding.text)?;
+    }
     if left_to_do == 0 {
         writeln!(out, "all is well")?;
         Ok(())

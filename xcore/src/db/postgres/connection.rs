@@ -1,5 +1,6 @@
 //! One session on the server, and which tenant it stands on.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgConnection, Row};
@@ -10,8 +11,10 @@ use sqlx::postgres::{PgConnectOptions, PgRow};
 use super::look::LOOK;
 use super::look::{HOLDS_TEMPORARY, Look};
 use super::pool::Way;
-use super::target::{NOBODY, Target};
+use super::roles::Roles;
+use super::target::{NOBODY, Role, Target};
 use crate::db::DatabaseError;
+use crate::tenancy::TenantId;
 
 /// For how long a session may serve its tenant before it asks again whether the schema is there. A schema that was
 /// dropped or renamed by somebody else is noticed after this time at the latest (I5); removals of this process are
@@ -29,6 +32,10 @@ pub(super) struct Connection {
     pub(super) used: Instant,
     /// As whom it was opened.
     who: Option<(String, String)>,
+    /// Whose rights it has; `None` while all have the same.
+    roles: Option<Arc<Roles>>,
+    /// The tenant whose login it was opened with, for life; `None`: the app's own.
+    pub(super) login: Option<TenantId>,
     /// Whether it is as it was opened or reset.
     #[cfg(test)]
     fresh: bool,
@@ -78,6 +85,8 @@ impl Connection {
             retires,
             used: now,
             who: None,
+            roles: None,
+            login: None,
             #[cfg(test)]
             fresh: true,
         })
@@ -87,6 +96,38 @@ impl Connection {
     #[cfg(test)]
     pub(super) fn remember(&mut self, target: Target) {
         self.stands = Some(target);
+    }
+
+    /// A session that works with the rights of the targets that it serves, opened with this target's login.
+    pub(super) async fn open_for(
+        target: Target,
+        roles: &Arc<Roles>,
+        options: &PgConnectOptions,
+        retires: Instant,
+    ) -> Result<Self, sqlx::Error> {
+        let opened = Self::open(&roles.options(options, target), retires).await?;
+        let roles_used = roles.are_used().then(|| Arc::clone(roles));
+        Ok(Self { roles: roles_used, login: roles.login_of(target), ..opened })
+    }
+
+    #[cfg(test)]
+    pub(super) async fn open_wrongly(
+        mutant: super::mutants::Mutant,
+        target: Target,
+        roles: &Arc<Roles>,
+        options: &PgConnectOptions,
+        retires: Instant,
+    ) -> Result<Self, sqlx::Error> {
+        if mutant != super::mutants::Mutant::ForgetsTheRole {
+            return Self::open_for(target, roles, options, retires).await;
+        }
+        let opened = Self::open_for(Target::Nobody, roles, options, retires).await?;
+        Ok(Self { login: roles.login_of(target), ..opened })
+    }
+
+    /// Whose rights it must have on a target.
+    pub(super) fn role(&self, target: Target) -> Role {
+        self.roles.as_ref().map_or(Role::AsItIs, |roles| roles.role(target))
     }
 
     /// Refuses a pooler that shares sessions: behind it a session would not stay on its tenant (I1).
@@ -122,9 +163,10 @@ impl Connection {
         self.stands = None;
     }
 
-    /// Whether a statement that names every table in full means the same here as on the target.
+    /// Whether a statement that names every table in full means the same here as on the target. A session that stands on nobody has the rights
+    /// of the app's login, and a tenant with a role must not have them.
     pub(super) fn serves_in_full(&self, target: Target) -> bool {
-        self.stands_on(target) || self.stands_on(Target::Nobody)
+        self.stands_on(target) || (self.roles.is_none() && self.stands_on(Target::Nobody))
     }
 
     /// The same, and it was found to be so a moment ago. User code that nobody knew of yet may have moved the session since; and a
@@ -148,7 +190,9 @@ impl Connection {
     pub(super) async fn switch(&mut self, target: Target, looks: bool) -> Result<(), DatabaseError> {
         // I1: unknown from before the switch is sent until its reply was read.
         let stood = self.stands.take();
-        self.switch_by(target.switch(), target, looks.then_some(stood)).await
+        let role = self.role(target);
+        let text = format!("{}{}", role.before_switch(), target.switch(&role));
+        self.switch_by(text, target, looks.then_some(stood)).await
     }
 
     async fn switch_by(
@@ -183,6 +227,9 @@ impl Connection {
                 self.checked = Instant::now();
                 Ok(())
             }
+            (None, Target::Tenant(tenant)) if self.roles.is_some() && self.has_schema(&tenant).await? => {
+                Err(DatabaseError::NoRole { tenant })
+            }
             (None, Target::Tenant(tenant)) => Err(DatabaseError::Missing { tenant }),
             (None, _) => Err(DatabaseError::OddShared { problem: "its schema is missing" }),
         }
@@ -192,7 +239,16 @@ impl Connection {
     async fn is_as_left(&mut self, look: &Look, stood: Option<Target>) -> Result<bool, sqlx::Error> {
         // The first look is at a session that nobody has used.
         let who = self.who.get_or_insert_with(|| look.who.clone());
-        if *who != look.who || stood.is_some_and(|target| target.path() != look.path) {
+        // With roles each target has its own.
+        let role = match (&self.roles, stood) {
+            (None, _) => Some(who.0.clone()),
+            (Some(roles), Some(target)) => Some(roles.role(target).setting().to_owned()),
+            (Some(_), None) => None,
+        };
+        if who.1 != look.who.1
+            || role.is_some_and(|role| role != look.who.0)
+            || stood.is_some_and(|target| target.path() != look.path)
+        {
             return Ok(false);
         }
         if !look.temporary {
@@ -200,6 +256,12 @@ impl Connection {
         }
         let holds = self.raw.fetch_one(HOLDS_TEMPORARY).await?;
         Ok(!holds.try_get_unchecked::<bool, _>(0)?)
+    }
+
+    /// Whether there is a schema of the tenant's name, whoever owns it.
+    pub(super) async fn has_schema(&mut self, tenant: &TenantId) -> Result<bool, sqlx::Error> {
+        let text = format!("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = '{tenant}'");
+        Ok(self.raw.fetch_optional(AssertSqlSafe(text)).await?.is_some())
     }
 
     /// A switch that breaks the rules.
@@ -232,6 +294,10 @@ impl Connection {
                     None,
                 )
                 .await
+            }
+            Mutant::ForgetsTheRole => {
+                self.stands = None;
+                self.switch_by(target.switch(&Role::AsItIs), target, None).await
             }
             _ => self.switch(target, looks).await,
         }

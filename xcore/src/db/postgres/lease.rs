@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::connection::Connection;
 use super::pool::{Held, Way};
 use super::run;
-use super::target::Target;
+use super::target::{Role, Target};
 use super::text::Verdict;
 use super::user_code::Definition;
 use crate::db::DatabaseError;
@@ -146,9 +146,12 @@ impl Lease {
     }
 
     /// Makes sure that a statement which names its tables in full may run: on the target, or where the path names nobody. Never on
-    /// the path of another tenant, where a trigger or default could reach it.
+    /// the path of another tenant, where a trigger or default could reach it. With roles always on the target, whose role it needs.
     pub(super) async fn stand_apart(&mut self) -> Result<(), DatabaseError> {
         let target = self.target;
+        if self.connection()?.role(target) != Role::AsItIs {
+            return self.stand().await;
+        }
         #[cfg(test)]
         if self
             .held
@@ -312,9 +315,10 @@ impl Lease {
 
     /// Finds out that the transaction is still open after SQL that might have ended it, and sets its path again.
     async fn put_in_place(&mut self) -> Result<(), DbErr> {
-        let path = self.target.path();
+        let target = self.target;
+        let (path, role) = (target.path(), self.connection()?.role(target).set_local());
         // A savepoint is refused outside of a transaction.
-        let text = format!("SAVEPOINT xcore_open; RELEASE xcore_open; SET LOCAL search_path TO {path}");
+        let text = format!("SAVEPOINT xcore_open; RELEASE xcore_open; SET LOCAL search_path TO {path}{role}");
         // When it is cut short it is done again, so that does no more harm than a read.
         self.running = Some(Running::Reads);
         let result = self.connection()?.control(text).await.map_err(run::exec_error);

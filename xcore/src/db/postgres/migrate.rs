@@ -5,6 +5,7 @@
 //! the session takes when it is opened, lets one run at a time work on a schema, over all processes.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{
@@ -16,8 +17,9 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::claim::wait_for;
+use super::roles::Roles;
 use super::schema::lock_key;
-use super::target::Target;
+use super::target::{Role, Target};
 use crate::db::backend::Place;
 use crate::db::{DatabaseError, MigrationReport, Migrations};
 
@@ -38,17 +40,19 @@ const PATIENCE: Duration = Duration::from_secs(600);
 struct Run {
     database: DatabaseConnection,
     target: Target,
+    roles: Arc<Roles>,
 }
 
 /// Applies what is pending.
 pub(super) async fn migrate(
     options: &PgConnectOptions,
+    roles: &Arc<Roles>,
     target: Target,
     place: Place<'_>,
     migrations: &[Migrations],
 ) -> Result<MigrationReport, DatabaseError> {
     let mut report = MigrationReport::default();
-    let run = Run::open(options, target, true).await?;
+    let run = Run::open(options, roles, target, true).await?;
     let result = async {
         for plugin in migrations {
             run.apply(&table(place, plugin.plugin), plugin, &mut report).await?;
@@ -63,12 +67,13 @@ pub(super) async fn migrate(
 /// What would be applied.
 pub(super) async fn pending(
     options: &PgConnectOptions,
+    roles: &Arc<Roles>,
     target: Target,
     place: Place<'_>,
     migrations: &[Migrations],
 ) -> Result<MigrationReport, DatabaseError> {
     let mut report = MigrationReport::default();
-    let run = Run::open(options, target, false).await?;
+    let run = Run::open(options, roles, target, false).await?;
     let result = async {
         for plugin in migrations {
             let applied = run.applied(&run.database, &table(place, plugin.plugin)).await;
@@ -108,8 +113,17 @@ fn check_known(
 }
 
 impl Run {
-    async fn open(options: &PgConnectOptions, target: Target, alone: bool) -> Result<Self, DatabaseError> {
-        let path = format!("SET search_path TO {}", target.path());
+    async fn open(
+        options: &PgConnectOptions,
+        roles: &Arc<Roles>,
+        target: Target,
+        alone: bool,
+    ) -> Result<Self, DatabaseError> {
+        let role = match roles.role(target) {
+            Role::Tenant(role) => format!("; SET ROLE \"{role}\""),
+            Role::AsItIs | Role::None | Role::Login(_) => String::new(),
+        };
+        let path = format!("SET search_path TO {}{role}", target.path());
         let lock = alone.then(|| lock_key(target));
         let pool = PgPoolOptions::new()
             .max_connections(1)
@@ -128,9 +142,10 @@ impl Run {
                     }
                 })
             })
-            .connect_with(options.clone())
+            .connect_with(roles.options(options, target).into_owned())
             .await?;
-        Ok(Self { database: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), target })
+        let database = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+        Ok(Self { database, target, roles: Arc::clone(roles) })
     }
 
     async fn close(self) {
@@ -187,7 +202,8 @@ impl Run {
     /// `public`. While the lock is held nobody of this framework drops it.
     async fn stand(&self) -> Result<(), DbErr> {
         self.database.execute_unprepared("RESET ROLE").await?;
-        let moved = Statement::from_string(DbBackend::Postgres, self.target.switch());
+        let moved =
+            Statement::from_string(DbBackend::Postgres, self.target.switch(&self.roles.role(self.target)));
         match (self.database.query_one_raw(moved).await?, self.target) {
             (Some(_), _) => Ok(()),
             (None, Target::Tenant(tenant)) => Err(DatabaseError::Missing { tenant }.into()),
@@ -208,7 +224,13 @@ impl Run {
             "CREATE TABLE {} (version TEXT NOT NULL PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())",
             self.named(table)
         );
-        connection.execute_unprepared(&text).await.map(drop)
+        connection.execute_unprepared(&text).await?;
+        if self.target == Target::Public && self.roles.are_used() {
+            // What was applied to the shared tables is nothing that a tenant may change.
+            let text = format!("REVOKE ALL ON {} FROM \"{}\"", self.named(table), self.roles.group());
+            connection.execute_unprepared(&text).await?;
+        }
+        Ok(())
     }
 
     async fn has_table<C: ConnectionTrait>(&self, connection: &C, table: &str) -> Result<bool, DbErr> {

@@ -8,6 +8,8 @@
 //! | I4 a fresh or reset session's search path names nothing | `connection.rs` |
 //! | I5 a missing schema is an error | `target.rs`, `pool.rs`, `migrate.rs` |
 //!
+//! Whose rights a session has is in `roles`.
+//!
 //! A statement goes one of two ways. Most are read (`qualify`), sent with the tenant's schema before each table, and need no
 //! switch (`in_full.rs`, `plain.rs`). The rest goes by the session's search path (`alone.rs`, `session.rs`).
 //!
@@ -26,6 +28,7 @@ mod plain;
 mod pool;
 mod pooler;
 mod qualify;
+mod roles;
 mod run;
 mod schema;
 mod service;

@@ -29,6 +29,8 @@ pub(super) enum Mutant {
     BelievesFunctionsHarmless,
     /// What a switch sees of the session is not looked at, and functions are believed harmless.
     LooksAtNothing,
+    /// A session works with the rights of the app's login, whosever it is.
+    ForgetsTheRole,
 }
 
 impl Mutant {
@@ -80,6 +82,7 @@ impl Chosen {
             RemembersBehindAPooler,
             BelievesFunctionsHarmless,
             LooksAtNothing,
+            ForgetsTheRole,
         ];
         all.into_iter().find(|mutant| self.is(*mutant)).unwrap_or(None)
     }

@@ -18,7 +18,9 @@ use tokio::time::timeout;
 use super::connection::Connection;
 use super::lease::Lease;
 use super::plain::{self, Plain};
+use super::roles::Roles;
 use super::run::is_broken;
+use super::schema;
 use super::target::Target;
 use super::user_code::UserCode;
 use crate::db::{DatabaseError, DatabaseSettings};
@@ -64,6 +66,7 @@ pub(super) struct Pool {
     left: Notify,
     pub(super) plain: Arc<Plain>,
     pub(super) code: Arc<UserCode>,
+    roles: Arc<Roles>,
     pub(super) runtime: Handle,
     #[cfg(test)]
     pub(super) mutant: super::mutants::Chosen,
@@ -106,7 +109,12 @@ enum Place {
 }
 
 impl Pool {
-    pub(super) fn new(options: PgConnectOptions, limits: Limits, code: Arc<UserCode>) -> Arc<Self> {
+    pub(super) fn new(
+        options: PgConnectOptions,
+        roles: Arc<Roles>,
+        limits: Limits,
+        code: Arc<UserCode>,
+    ) -> Arc<Self> {
         let places = (0..limits.connections).map(|_| Place::Empty).collect();
         let pool = Arc::new(Self {
             options,
@@ -122,6 +130,7 @@ impl Pool {
             left: Notify::new(),
             plain: Arc::default(),
             code,
+            roles,
             runtime: Handle::current(),
             #[cfg(test)]
             mutant: Default::default(),
@@ -154,18 +163,23 @@ impl Pool {
         let (held, idle, deadline) = self.take(target, way).await?;
         let reused = idle.is_some();
         let connection = match idle {
+            Some(connection) if connection.login != self.roles.login_of(target) => {
+                // First this one, so that there are never more than allowed.
+                let _ = timeout(Duration::from_secs(1), connection.close()).await;
+                None
+            }
             Some(connection) => self.examined(*connection).await,
             None => None,
         };
         let connection = match connection {
             Some(connection) => connection,
-            None => self.connect(deadline).await?,
+            None => self.connect(deadline, target).await?,
         };
         let mut lease = Lease::new(held, connection, target);
         match lease.stand_as(way).await {
-            // The session had died in the pool; nothing of the caller's was sent yet.
-            Err(DatabaseError::Engine { source }) if reused && is_broken(&source) => {
-                lease.replace(self.connect(deadline).await?);
+            // The session had died in the pool, or its login has; nothing of the caller's was sent yet.
+            Err(error) if reused && self.is_dead(&error, target) => {
+                lease.replace(self.connect(deadline, target).await?);
                 lease.stand_as(way).await?;
             }
             stood => stood?,
@@ -209,17 +223,25 @@ impl Pool {
             }
             *state.users.entry(id).or_default() += 1;
         }
-        let weight = target.weights();
+        let (weight, login) = (target.weights(), self.roles.login_of(target));
         let best = (0..state.places.len())
             .filter_map(|at| match &state.places[at] {
                 Place::Lent => None,
                 // What is opened now names nobody.
-                Place::Empty => Some((way == Way::InFull, weight(at), at)),
-                Place::Idle(connection) => Some((connection.serves(target, way), weight(at), at)),
+                Place::Empty => Some((Suits::Makes, way == Way::InFull, weight(at), at)),
+                // Whoever has not been there for longest goes.
+                Place::Idle(connection) if connection.login != login => {
+                    let idle_for = u64::try_from(connection.used.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    Some((Suits::Replaces, false, idle_for, at))
+                }
+                Place::Idle(connection) => {
+                    let suits = if login.is_some() { Suits::Has } else { Suits::Makes };
+                    Some((suits, connection.serves(target, way), weight(at), at))
+                }
             })
             .max();
         // There is a place for each permit.
-        let at = best.map_or(0, |(_, _, at)| at);
+        let at = best.map_or(0, |(.., at)| at);
         let idle = match std::mem::replace(&mut state.places[at], Place::Lent) {
             Place::Idle(connection) => Some(connection),
             Place::Empty | Place::Lent => None,
@@ -240,8 +262,23 @@ impl Pool {
         Some(connection)
     }
 
-    /// Opens a session; while the server refuses, again and again until the deadline.
-    pub(super) async fn connect(&self, deadline: Instant) -> Result<Connection, DatabaseError> {
+    /// Whether an error in a session from the pool is the session's, and a new one may have none.
+    fn is_dead(&self, error: &DatabaseError, target: Target) -> bool {
+        // The tenant was made anew, and its old login is nobody now; the server may not even find a name for it.
+        let has_login = self.roles.login_of(target).is_some();
+        match error {
+            DatabaseError::Engine { source } => is_broken(source) || has_login,
+            DatabaseError::NoRole { .. } => has_login,
+            _ => false,
+        }
+    }
+
+    /// Opens a session with the target's login; while the server refuses, again and again until the deadline.
+    pub(super) async fn connect(
+        &self,
+        deadline: Instant,
+        target: Target,
+    ) -> Result<Connection, DatabaseError> {
         let mut pause = Duration::from_millis(10);
         #[cfg(test)]
         let options = &self.mutant.current().options(&self.options);
@@ -250,7 +287,12 @@ impl Pool {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let retires = Instant::now() + jittered(LIFETIME);
-            let error = match timeout(left, Connection::open(options, retires)).await {
+            #[cfg(test)]
+            let opening =
+                Connection::open_wrongly(self.mutant.current(), target, &self.roles, options, retires);
+            #[cfg(not(test))]
+            let opening = Connection::open_for(target, &self.roles, options, retires);
+            let error = match timeout(left, opening).await {
                 Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(error)) => error,
                 Err(_late) => sqlx::Error::PoolTimedOut,
@@ -262,12 +304,42 @@ impl Pool {
                 }
                 _ => false,
             };
+            if let Some(tenant) = self.roles.login_of(target)
+                && is_refused_login(&error)
+            {
+                return Err(self.why_refused(tenant, error).await);
+            }
             let pausing = jittered(pause);
             if !passing || Instant::now() + pausing >= deadline {
                 return Err(error.into());
             }
             tokio::time::sleep(pausing).await;
             pause = (pause * 2).min(Duration::from_millis(500));
+        }
+    }
+
+    /// The server does not know the tenant's login: because it does not know the tenant (I5)? Asked in a session of its own,
+    /// in the place that is kept for the one that was refused.
+    async fn why_refused(&self, tenant: TenantId, refusal: sqlx::Error) -> DatabaseError {
+        let asked = async {
+            let mut own = Connection::open(&self.options, Instant::now()).await?;
+            let found = schema::look(&mut own.raw, &tenant).await;
+            own.close().await;
+            found
+        };
+        match asked.await {
+            Ok(schema::Found::Nothing) => DatabaseError::Missing { tenant },
+            Ok(_) => {
+                DatabaseError::LoginRefused { tenant, group: self.roles.group(), source: refusal.into() }
+            }
+            Err(error) => error,
+        }
+    }
+
+    /// Closes the idle sessions of a tenant's login.
+    pub(super) async fn close_login(&self, id: &TenantId) {
+        for connection in self.take_idle(|connection| connection.login == Some(*id)) {
+            connection.close().await;
         }
     }
 
@@ -366,7 +438,7 @@ impl Pool {
         }
         while self.open_sessions() < self.limits.min_connections {
             let Some(held) = self.take_empty() else { return };
-            match self.connect(Instant::now() + Duration::from_secs(1)).await {
+            match self.connect(Instant::now() + Duration::from_secs(1), held.target).await {
                 Ok(connection) => held.put_back(connection),
                 // Whoever needs one says so; the next round tries again.
                 Err(error) => return tracing::debug!(%error, "no connection can be made ready"),
@@ -404,8 +476,24 @@ impl Pool {
     /// A session that stands nowhere, as it is after being opened.
     #[cfg(test)]
     pub(super) async fn fresh(&self) -> Connection {
-        self.connect(Instant::now() + self.limits.acquire_timeout).await.unwrap()
+        self.connect(Instant::now() + self.limits.acquire_timeout, Target::Nobody).await.unwrap()
     }
+}
+
+/// What taking a place means for the session in it, from the worst to the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Suits {
+    /// It has another login: it is closed, and one is opened.
+    Replaces,
+    /// One is opened, or any session does.
+    Makes,
+    /// It has the tenant's login.
+    Has,
+}
+
+/// Whether the server let nobody in under this name: `invalid_authorization_specification`, `invalid_password`.
+fn is_refused_login(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().is_some_and(|code| code.starts_with("28")))
 }
 
 /// Up to a tenth longer or shorter, so that many do not act at once.

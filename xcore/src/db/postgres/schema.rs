@@ -42,12 +42,16 @@ pub(super) async fn create(connection: &mut PgConnection, id: &TenantId) -> Resu
         Found::Nothing => {}
     }
     let lock = lock_key(Target::Tenant(*id));
-    // One message is one transaction. Another process may be faster; `IF NOT EXISTS` then has nothing to do.
-    let text = format!(
-        "SELECT pg_advisory_xact_lock({lock}); CREATE SCHEMA IF NOT EXISTS \"{id}\"; COMMENT ON SCHEMA \"{id}\" IS '{MARK}'"
-    );
+    // One message is one transaction.
+    let text = format!("SELECT pg_advisory_xact_lock({lock}); {}", creation(id, None));
     connection.execute(AssertSqlSafe(text)).await?;
     Ok(())
+}
+
+/// The statements that make a tenant's schema. Another process may be faster; `IF NOT EXISTS` then has nothing to do.
+pub(super) fn creation(id: &TenantId, owner: Option<&str>) -> String {
+    let owner = owner.map(|role| format!(" AUTHORIZATION \"{role}\"")).unwrap_or_default();
+    format!("CREATE SCHEMA IF NOT EXISTS \"{id}\"{owner}; COMMENT ON SCHEMA \"{id}\" IS '{MARK}'")
 }
 
 /// Makes the schema of the framework itself.

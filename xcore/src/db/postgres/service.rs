@@ -17,15 +17,16 @@ use super::connection::{Connection, prepare_options, with_client_check, with_sta
 use super::in_full::Texts;
 use super::lease::Lease;
 use super::pool::{Limits, Pool};
+use super::roles::Roles;
 use super::session::PostgresSession;
 use super::target::Target;
 use super::text::{Verdict, judge};
 use super::user_code::{Definition, UserCode};
-use super::{migrate, schema, watch};
+use super::{migrate, roles, schema, watch};
 use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
-use crate::db::{DatabaseError, DatabaseSettings, MigrationReport, Migrations};
+use crate::db::{DatabaseError, DatabaseSettings, Finding, MigrationReport, Migrations};
 use crate::tenancy::TenantId;
 
 /// How many schemas one process makes, migrates or drops at once: each takes a session beside those of the pool.
@@ -41,6 +42,7 @@ pub(crate) struct Postgres {
     /// What the sessions beside the pool are opened with.
     options: PgConnectOptions,
     isolate: bool,
+    pub(super) roles: Arc<Roles>,
     claims: Arc<Claims>,
     /// How many schemas this process works on at once.
     operators: Arc<Semaphore>,
@@ -59,17 +61,22 @@ impl Postgres {
         first.refuse_pooler(&mut second).await?;
         second.close().await;
         schema::create_directory(&mut first.raw).await?;
+        let roles = Roles::open(&mut first.raw, settings.db_role).await?;
+        for finding in roles::findings(&mut first.raw, &roles).await? {
+            tracing::warn!("{}", finding.text);
+        }
         let version = first.raw.server_version_num();
         let options = with_client_check(options, version);
         let limits = Limits::of(&settings);
         let code = Arc::new(UserCode::default());
         code.ask(&mut first.raw).await?;
         first.close().await;
-        let pool =
-            Pool::new(with_statement_timeout(options.clone(), settings.statement_timeout), limits, code);
+        let served = with_statement_timeout(options.clone(), settings.statement_timeout);
+        let pool = Pool::new(served, Arc::clone(&roles), limits, code);
         pool.runtime.spawn(watch::watch(Arc::downgrade(&pool)));
         Ok(Self {
             pool,
+            roles,
             claims: Claims::new(options.clone()),
             operators: Arc::new(Semaphore::new(OPERATORS)),
             texts: Texts::default(),
@@ -125,6 +132,33 @@ impl Postgres {
         let permit = self.operate().await?;
         Ok((Connection::open(&self.options, Instant::now()).await?, permit))
     }
+
+    /// Gives a tenant's schema the role that the mode asks for.
+    async fn settle(&self, id: &TenantId, makes: bool) -> Result<(), DatabaseError> {
+        let (mut operator, _permit) = self.operator().await?;
+        // Given free with the session.
+        claim::wait_for(&mut operator.raw, schema::lock_key(Target::Tenant(*id))).await?;
+        let settled = self.roles.settle(&mut operator.raw, id, makes).await;
+        operator.close().await;
+        settled
+    }
+
+    /// A tenant that was made in another mode becomes one of this mode before it is migrated.
+    async fn take_over(&self, target: Target) -> Result<(), DatabaseError> {
+        let Target::Tenant(id) = target else { return Ok(()) };
+        if !self.roles.are_used() {
+            let mut lease = self.pool.lend(Target::Directory).await?;
+            let connection = lease.start(Verdict::default()).await.map_err(DatabaseError::of)?;
+            let was_used = self.roles.is_owner(connection, &id).await;
+            lease.finish(None);
+            if !was_used? {
+                return Ok(());
+            }
+        }
+        self.settle(&id, false).await?;
+        self.pool.doubt(target);
+        Ok(())
+    }
 }
 
 impl Postgres {
@@ -147,9 +181,15 @@ impl Postgres {
         // Behind the lock, see `claim.rs`.
         claim.check().await?;
         // In one piece, also when the caller goes away: nobody may begin to use a schema that is being dropped.
-        let plain = Arc::clone(&self.pool);
+        let (plain, roles) = (Arc::clone(&self.pool), Arc::clone(&self.roles));
         let dropping = self.pool.runtime.spawn(async move {
-            let dropped = schema::drop(&mut operator.raw, &id).await;
+            let dropped = async {
+                plain.close_login(&id).await;
+                roles.lock_out(&mut operator.raw, &id).await?;
+                schema::drop(&mut operator.raw, &id).await?;
+                roles.drop_role(&mut operator.raw, &id).await
+            }
+            .await;
             operator.close().await;
             plain.plain.doubt(&id);
             drop((evacuated, permit));
@@ -269,6 +309,9 @@ impl Backend for Postgres {
             if self.is_shared(id) {
                 return Ok(());
             }
+            if self.roles.are_used() {
+                return self.settle(id, true).await;
+            }
             let (mut operator, _permit) = self.operator().await?;
             let made = schema::create(&mut operator.raw, id).await;
             operator.close().await;
@@ -344,6 +387,7 @@ impl Backend for Postgres {
     ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>> {
         async move {
             let target = self.place(place);
+            self.take_over(target).await?;
             let _permit = self.operate().await?;
             // Asks whether the schema is there, and counts this run as a user of it.
             let user = self.pool.lend(target).await?;
@@ -351,7 +395,7 @@ impl Backend for Postgres {
             let _definition = self.pool.code.define(target);
             let doubts = Doubts { pool: Arc::clone(&self.pool), target, _definition };
             self.pool.plain.doubt_what(target);
-            let migrated = migrate::migrate(&self.options, target, place, migrations).await;
+            let migrated = migrate::migrate(&self.options, &self.roles, target, place, migrations).await;
             drop((doubts, user));
             migrated
         }
@@ -366,9 +410,19 @@ impl Backend for Postgres {
         async move {
             let target = self.place(place);
             let user = self.pool.lend(target).await?;
-            let pending = migrate::pending(&self.options, target, place, migrations).await;
+            let pending = migrate::pending(&self.options, &self.roles, target, place, migrations).await;
             drop(user);
             pending
+        }
+        .boxed()
+    }
+
+    fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, DatabaseError>> {
+        async move {
+            let (mut operator, _permit) = self.operator().await?;
+            let findings = roles::findings(&mut operator.raw, &self.roles).await;
+            operator.close().await;
+            findings
         }
         .boxed()
     }

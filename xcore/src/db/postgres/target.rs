@@ -24,6 +24,63 @@ pub(super) enum Target {
     Nobody,
 }
 
+/// Whose rights a session has after a switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It is left as it is: that of the app's login, which nothing changes without a reset.
+    AsItIs,
+    /// The app's login.
+    None,
+    /// The tenant's role, which the app's login takes on. It owns the schema.
+    Tenant(String),
+    /// The tenant's login, which the session was opened with. It owns the schema.
+    Login(String),
+}
+
+impl Role {
+    /// What a session does first, when its login may have taken on another role: the switch asks what it may do.
+    pub(super) fn before_switch(&self) -> &'static str {
+        if let Self::Login(_) = self { "RESET ROLE; " } else { "" }
+    }
+
+    /// What the server calls it.
+    pub(super) fn setting(&self) -> &str {
+        match self {
+            Self::AsItIs | Self::None | Self::Login(_) => "none",
+            Self::Tenant(role) => role,
+        }
+    }
+
+    /// A column that sets it, with a comma before.
+    pub(super) fn set(&self, is_local: bool) -> String {
+        if let Self::AsItIs | Self::Login(_) = self {
+            return String::new();
+        }
+        let role = self.setting();
+        format!(", pg_catalog.set_config('role', '{role}', {is_local})")
+    }
+
+    /// The condition that it owns a schema, a row of `pg_namespace`, and may use it.
+    pub(super) fn owns(&self) -> String {
+        let (role, used) = match self {
+            Self::AsItIs | Self::None => return String::new(),
+            Self::Tenant(role) => (role, "pg_catalog.has_schema_privilege(nspowner, oid, 'USAGE')"),
+            // Asked of the session's own role, which is not the owner when the tenant was deleted and made anew meanwhile.
+            Self::Login(role) => (role, "pg_catalog.has_schema_privilege(oid, 'USAGE')"),
+        };
+        format!(" AND pg_catalog.pg_get_userbyid(nspowner) OPERATOR(pg_catalog.=) '{role}' AND {used}")
+    }
+
+    /// Gives it back to a transaction whose SQL may have changed it.
+    pub(super) fn set_local(&self) -> String {
+        match self {
+            Self::AsItIs => String::new(),
+            Self::None | Self::Login(_) => "; SET LOCAL ROLE NONE".to_owned(),
+            Self::Tenant(role) => format!("; SET LOCAL ROLE \"{role}\""),
+        }
+    }
+}
+
 impl Target {
     /// The schema that unqualified names are made in.
     pub(super) fn schema(&self) -> &str {
@@ -47,16 +104,18 @@ impl Target {
         }
     }
 
-    /// The statement that moves a session here. It gives a row when the schema exists, and does nothing otherwise (I5): `SET
-    /// search_path` would accept any name and then read `public`. Its row begins with what the session was before.
-    pub(super) fn switch(&self) -> String {
+    /// The statement that moves a session here, and gives it the role. It gives a row when the schema exists, and does nothing
+    /// otherwise (I5): `SET search_path` would accept any name and then read `public`. Its row begins with what the session was before.
+    ///
+    /// Nor may the schema be one that the role cannot use: the server leaves it out of the path without a word.
+    pub(super) fn switch(&self, role: &Role) -> String {
         let (path, schema) = (self.path(), self.schema());
+        let set = role.set(false);
+        let set = format!("SELECT {LOOK}, pg_catalog.set_config('search_path', '{path}', false){set}");
         if matches!(self, Self::Nobody) {
-            return format!("SELECT {LOOK}, pg_catalog.set_config('search_path', '{path}', false)");
+            return set;
         }
-        format!(
-            "SELECT {LOOK}, pg_catalog.set_config('search_path', '{path}', false) FROM pg_catalog.pg_namespace WHERE nspname = '{schema}'"
-        )
+        format!("{set} FROM pg_catalog.pg_namespace WHERE nspname = '{schema}'{}", role.owns())
     }
 
     /// How much this target wants a place of the pool: each target has an order of places of its own, which does not

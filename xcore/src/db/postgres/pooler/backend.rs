@@ -20,7 +20,7 @@ use super::{Unit, Units, probe};
 use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
-use crate::db::{DatabaseError, DatabaseSettings, MigrationReport, Migrations};
+use crate::db::{DatabaseError, DatabaseSettings, DbRole, Finding, MigrationReport, Migrations};
 use crate::tenancy::TenantId;
 
 /// How many sessions this process has with the server itself at most, beside those that change schemas: for questions about them.
@@ -29,6 +29,10 @@ const DIRECT_SESSIONS: usize = 4;
 /// Why a session cannot be pinned.
 const NO_SESSION: &str = "behind a pooler (`services.database.pooler`) no session stays with its user; use begin(), with SET LOCAL, \
      pg_advisory_xact_lock() and CREATE TEMP TABLE .. ON COMMIT DROP in the transaction";
+
+/// Why there are no logins of tenants.
+const NO_LOGINS: &str = "`tenancy.db_role: login` gives each tenant connections of its own, and behind a pooler connections are shared; use \
+     `set_role`, or connect to the server itself";
 
 /// A server behind a pooler in transaction mode. Statements go through the pooler; what needs a session that stays goes
 /// to the server itself.
@@ -47,6 +51,9 @@ impl Pooled {
     pub(crate) async fn open(settings: DatabaseSettings) -> Result<Self, DatabaseError> {
         let url = settings.server.as_ref().map(|server| server.as_str()).unwrap_or_default();
         let wrong = |_| DatabaseError::Address { url: redacted(url) };
+        if settings.db_role == DbRole::Login {
+            return Err(DatabaseError::PoolerUnfit { problem: NO_LOGINS, source: None });
+        }
         let options = client_options(PgConnectOptions::from_str(url).map_err(wrong)?);
         let direct = DatabaseSettings {
             server: settings.direct_server.clone(),
@@ -62,8 +69,10 @@ impl Pooled {
             }
             opened => Arc::new(opened?),
         };
-        let texts = Texts::new(settings.busy_timeout, settings.statement_timeout, direct.version);
-        let pool = Pool::new(options, Limits::of(&settings), Arc::clone(&direct.pool.code));
+        let roles = Arc::clone(&direct.roles);
+        let texts =
+            Texts::new(settings.busy_timeout, settings.statement_timeout, direct.version, Arc::clone(&roles));
+        let pool = Pool::new(options, roles, Limits::of(&settings), Arc::clone(&direct.pool.code));
         let pooled = Self { units: Arc::new(Units::new(pool, texts)), direct };
         let tried = pooled.probe().await;
         if tried.is_err() {
@@ -205,6 +214,10 @@ impl Backend for Pooled {
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>> {
         self.direct.pending(place, migrations)
+    }
+
+    fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, DatabaseError>> {
+        self.direct.findings()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -3,12 +3,14 @@
 //! Each is one message, and so one round trip. A pooler gives a session away only when a whole message was answered and no
 //! transaction is open then.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::TransactionOptions;
 
+use super::super::roles::Roles;
 use super::super::session::begin_text;
-use super::super::target::Target;
+use super::super::target::{Role, Target};
 
 /// Everything that `DISCARD ALL` does to what a later transaction can see, in the parts that are allowed inside of one. In a
 /// transaction that is rolled back it is undone, except what no rollback brings back.
@@ -28,6 +30,7 @@ pub(super) const STANDS: &str = "xcore_stands";
 pub(super) struct Texts {
     /// Settings by name and value, beside the path.
     settings: String,
+    roles: Arc<Roles>,
 }
 
 impl Texts {
@@ -35,6 +38,7 @@ impl Texts {
         lock_timeout: Duration,
         statement_timeout: Option<Duration>,
         version: Option<u32>,
+        roles: Arc<Roles>,
     ) -> Self {
         let mut settings = vec![
             ("lock_timeout", lock_timeout.as_millis().to_string()),
@@ -55,24 +59,37 @@ impl Texts {
         let settings = settings
             .iter()
             .map(|(name, value)| format!(", pg_catalog.set_config('{name}', '{value}', true)"));
-        Self { settings: settings.collect() }
+        Self { settings: settings.collect(), roles }
     }
 
     /// The path and the limits, for this transaction alone. Everything that says on whose behalf it works belongs here.
     fn place(&self, target: Target) -> String {
-        let path = target.path();
-        let settings = &self.settings;
-        format!("SELECT pg_catalog.set_config('search_path', '{path}', true) AS {STANDS}{settings}")
+        self.place_as(target, &self.roles.role(target))
+    }
+
+    fn place_as(&self, target: Target, role: &Role) -> String {
+        let (path, role, settings) = (target.path(), role.set(true), &self.settings);
+        format!("SELECT pg_catalog.set_config('search_path', '{path}', true) AS {STANDS}{role}{settings}")
     }
 
     /// Opens a transaction in a session as good as new, and puts it in place. It gives a row with [`STANDS`] when the schema
-    /// exists (I5).
+    /// exists (I5), and is the role's.
     pub(super) fn begin(&self, target: Target, options: &TransactionOptions) -> String {
-        let (begin, place) = (begin_text(options), self.place(target));
+        self.begin_as(target, &self.roles.role(target), options)
+    }
+
+    /// Whether a schema can be there and not be the tenant's.
+    pub(super) fn have_roles(&self) -> bool {
+        self.roles.are_used()
+    }
+
+    fn begin_as(&self, target: Target, role: &Role, options: &TransactionOptions) -> String {
+        let (begin, place) = (begin_text(options), self.place_as(target, role));
         // No name is looked up by a path that somebody may have left.
         let exists = format!(
-            "FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) '{}'",
-            target.schema()
+            "FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) '{}'{}",
+            target.schema(),
+            role.owns()
         );
         format!("{begin}; {CLEAN}; {place} {exists}")
     }
@@ -118,6 +135,7 @@ impl Texts {
             }
             Mutant::TrustsAllSql => text.replace(&format!("{CLEAN}; "), ""),
             Mutant::AsksForNoSchema => text.split(" FROM pg_catalog.pg_namespace").next().unwrap().to_owned(),
+            Mutant::ForgetsTheRole => self.begin_as(target, &Role::AsItIs, options),
             _ => text,
         }
     }

@@ -80,7 +80,7 @@ impl Unit {
         loop {
             let connection = match next.take() {
                 Some(connection) => connection,
-                None => pool.connect(deadline).await?,
+                None => pool.connect(deadline, target).await?,
             };
             unit.connection = Some(connection);
             unit.broken = false;
@@ -151,6 +151,11 @@ impl Unit {
             rows.iter().any(|row| row.try_get_unchecked::<String, _>(STANDS).is_ok_and(|at| at == path));
         match (stands, target) {
             (true, _) => Ok(()),
+            (false, Target::Tenant(tenant))
+                if texts.have_roles() && self.connection()?.has_schema(&tenant).await? =>
+            {
+                Err(DatabaseError::NoRole { tenant })
+            }
             (false, Target::Tenant(tenant)) => Err(DatabaseError::Missing { tenant }),
             (false, _) => Err(DatabaseError::OddShared { problem: "its schema is missing" }),
         }

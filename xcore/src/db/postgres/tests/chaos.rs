@@ -1,6 +1,6 @@
 //! Everything at once: many tenants on few sessions, cancelled at random, on a server that kills sessions and restarts.
 //!
-//! `XCORE_CHAOS_SECONDS` says for how long, default 8. Each rule has a mutant that the same test catches.
+//! `XCORE_CHAOS_SECONDS` says for how long, default 8; those with roles last a third of what is asked for. Each rule has a mutant that the same test catches.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use sqlx::{AssertSqlSafe, Executor, Row};
 use super::{Kitchen, Server, TABLES, cake, eventually, id, new, poll_times};
 use crate::db::postgres::mutants::Mutant;
 use crate::db::postgres::target::Target;
-use crate::db::{DatabaseError, DatabaseSettings};
+use crate::db::{DatabaseError, DatabaseSettings, DbRole};
 
 const TENANTS: usize = 50;
 /// So many of them have code that alters the session unseen.
@@ -144,6 +144,13 @@ impl World {
                     }
                 }
             }
+            26 => {
+                // The schema of another tenant, by its name. With a role it is refused.
+                let text = format!("SELECT * FROM {}.cake", name_of((tenant + 1) % TENANTS));
+                if db.execute_unprepared(&text).await.is_ok() {
+                    self.tally.foreign_reads.fetch_add(1, Ordering::Relaxed);
+                }
+            }
             10 => self.look_for_leaks(&db, tenant).await?,
             11 => {
                 // A failed statement, and then an attempt to commit.
@@ -237,9 +244,12 @@ impl World {
              (SELECT 'listens' FROM pg_listening_channels() LIMIT 1), \
              (SELECT 'lock' FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() LIMIT 1), \
              (SELECT 'temp' FROM pg_class WHERE relnamespace = pg_my_temp_schema() LIMIT 1), \
-             nullif(current_user, session_user), current_setting('search_path')) AS seen";
+             current_user, current_setting('search_path')) AS seen";
         let seen: String = db.query_one_raw(raw(text)).await?.unwrap().try_get("", "seen")?;
-        if seen != format!("\"{}\", public", name_of(tenant)) {
+        let name = name_of(tenant);
+        let roles = Arc::clone(&self.kitchen.postgres.roles);
+        let user = if roles.are_used() { roles.name(&id(&name)) } else { "postgres".to_owned() };
+        if seen != format!("{user} \"{name}\", public") {
             self.tally.leaked_state.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
@@ -250,7 +260,13 @@ impl World {
         // The full reset after disturbing SQL would mend what these broken rules leave.
         let mends = [Mutant::ReusesAnything, Mutant::RemembersBehindAPooler]
             .contains(&self.kitchen.pool().mutant.current());
-        let kinds = if mends { 9 } else { 26 };
+        let kinds = if mends {
+            9
+        } else if self.kitchen.postgres.roles.are_used() {
+            27
+        } else {
+            26
+        };
         while Instant::now() < until {
             let (kind, tenant) = (dice.roll(kinds), dice.roll(TENANTS as u64) as usize);
             // Whatever may define something keeps statements off the fast way for a while; every other second nobody does that.
@@ -312,8 +328,17 @@ async fn kill(world: Arc<World>, until: Instant) {
     }
 }
 
-async fn chaos(server: &'static Server, mutant: Mutant, time: Duration) -> (Outcome, Arc<World>) {
-    let kitchen = Kitchen::on(server, limits).await;
+async fn chaos(
+    server: &'static Server,
+    role: DbRole,
+    mutant: Mutant,
+    time: Duration,
+) -> (Outcome, Arc<World>) {
+    let kitchen = Kitchen::on(server, |settings| {
+        limits(settings);
+        settings.db_role = role;
+    })
+    .await;
     chaos_in(kitchen, mutant, time, || server.restart(), CONNECTIONS).await
 }
 
@@ -330,12 +355,15 @@ pub(super) async fn chaos_in(
     half_way: impl FnOnce(),
     at_once: usize,
 ) -> (Outcome, Arc<World>) {
+    let roles = Arc::clone(&kitchen.postgres.roles);
     kitchen.sql("DO $$ BEGIN CREATE ROLE chaos; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$").await;
     kitchen.sql(&format!("{TABLES}; INSERT INTO cake (name, price) VALUES ('of all', 1)")).await;
     for tenant in 0..TENANTS {
-        kitchen.database.provision(&id(&name_of(tenant))).await.unwrap();
-        let table = TABLES.replace("cake", &format!("{}.cake", name_of(tenant)));
-        kitchen.sql(&table).await;
+        let name = name_of(tenant);
+        kitchen.database.provision(&id(&name)).await.unwrap();
+        let owner = if roles.are_used() { roles.name(&id(&name)) } else { "postgres".to_owned() };
+        let table = TABLES.replace("cake", &format!("{name}.cake"));
+        kitchen.sql(&format!("{table}; ALTER TABLE {name}.cake OWNER TO {owner}")).await;
     }
     // A reset afterwards would mend what those broken rules leave.
     if ![Mutant::ReusesAnything, Mutant::RemembersBehindAPooler].contains(&mutant) {
@@ -406,19 +434,52 @@ pub(super) fn seconds(default: u64) -> Duration {
     Duration::from_secs(asked.unwrap_or(default))
 }
 
-/// Its server is restarted, so it has one of its own.
+/// Those with roles try less in the same time, so each of them has the processor for itself.
+pub(super) static ALONE: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
+
+/// For how long each of those with roles runs: together as long as one without.
+pub(super) fn seconds_with_roles() -> Duration {
+    seconds(24) / 3
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_leaks_and_nothing_is_lost_in_chaos() {
-    let server = Box::leak(Box::new(Server::start()));
-    let (outcome, world) = chaos(server, Mutant::None, seconds(8)).await;
-    let tally = &world.tally;
-    assert_eq!(outcome, Outcome::default(), "{tally:?}");
-    let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
-    assert!(count(&tally.ended) > 500 && count(&tally.cancelled) > 50, "too little was tried: {tally:?}");
-    assert!(count(&tally.failed) < count(&tally.ended), "most must work: {tally:?}");
-    let in_full = count(&world.kitchen.postgres.pool.in_full);
-    assert!(in_full > 200, "too few statements went the fast way: {in_full}");
-    eprintln!("chaos: {tally:?}, {in_full} in full");
+    let _beside = ALONE.read().await;
+    works(DbRole::Shared, seconds(8), (500, 200)).await;
+}
+
+/// The same with a role of each tenant.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_leaks_and_nothing_is_lost_in_chaos_with_roles() {
+    let _alone = ALONE.write().await;
+    works(DbRole::SetRole, seconds_with_roles(), (500, 10)).await;
+}
+
+/// And with a login of each tenant: a session ends when another tenant needs its place, so there is less done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_leaks_and_nothing_is_lost_in_chaos_with_logins() {
+    let _alone = ALONE.write().await;
+    works(DbRole::Login, seconds_with_roles(), (200, 0)).await;
+}
+
+/// At least so many operations must end, and so many statements go the fast way. Where the processor is busy with other things that takes
+/// longer.
+async fn works(role: DbRole, time: Duration, (ended, fast): (usize, usize)) {
+    for time in [time, time * 2, time * 4] {
+        // It is restarted, so it is one of its own.
+        let server = Box::leak(Box::new(Server::start()));
+        let (outcome, world) = chaos(server, role, Mutant::None, time).await;
+        let tally = &world.tally;
+        assert_eq!(outcome, Outcome::default(), "{tally:?}");
+        let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        assert!(count(&tally.failed) < count(&tally.ended), "most must work: {tally:?}");
+        let in_full = count(&world.kitchen.postgres.pool.in_full);
+        eprintln!("chaos: {tally:?}, {in_full} in full");
+        if count(&tally.ended) > ended && count(&tally.cancelled) > ended / 10 && in_full > fast {
+            return;
+        }
+    }
+    panic!("too little was tried, or too few statements went the fast way");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -441,9 +502,15 @@ async fn each_rule_broken_on_purpose_is_caught_by_the_same_chaos() {
         (Mutant::BelievesFunctionsHarmless, |o| o.leaked_state > 0 || o.foreign_reads > 0),
         (Mutant::LooksAtNothing, |o| o.foreign_reads > 0 && o.leaked_state > 0),
     ] {
-        let (outcome, world) = chaos(Server::get(), mutant, Duration::from_secs(5)).await;
+        let (outcome, world) = chaos(Server::get(), DbRole::Shared, mutant, Duration::from_secs(5)).await;
         let tally = &world.tally;
         assert!(caught(&outcome), "{mutant:?} went unnoticed: {outcome:?} {tally:?}");
         eprintln!("{mutant:?}: {outcome:?}");
+    }
+    for role in [DbRole::SetRole, DbRole::Login] {
+        let (outcome, _) = chaos(Server::get(), role, Mutant::ForgetsTheRole, Duration::from_secs(5)).await;
+        let caught = outcome.foreign_reads > 0 && outcome.leaked_state > 0;
+        assert!(caught, "a forgotten role went unnoticed: {role:?} {outcome:?}");
+        eprintln!("{role:?} forgotten: {outcome:?}");
     }
 }

@@ -9,6 +9,7 @@ mod isolation;
 mod migrations;
 mod pooler;
 mod raw_sql;
+mod roles;
 mod sessions;
 mod tls;
 mod transactions;

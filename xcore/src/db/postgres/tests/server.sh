@@ -12,6 +12,12 @@ cd "$dir"
 trap 'kill -INT "$server" 2>/dev/null || true; wait "$server" || true; rm -rf "$dir"' EXIT
 server=
 $as "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1
+# The tests' own login needs no password, those of tenants do.
+cat >"$dir/data/pg_hba.conf" <<HBA
+local all all trust
+host all postgres 127.0.0.1/32 trust
+host all all 127.0.0.1/32 scram-sha-256
+HBA
 # A certificate for this address, of an authority that no machine trusts: `ca.crt`.
 tls() {
     key="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"

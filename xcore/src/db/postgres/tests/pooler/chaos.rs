@@ -5,15 +5,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::super::Server;
-use super::super::chaos::{Outcome, World, chaos_in, limits, seconds};
+use super::super::chaos::{ALONE, Outcome, World, chaos_in, limits, seconds, seconds_with_roles};
 use super::Behind;
 use crate::db::postgres::mutants::Mutant;
+use crate::db::{DatabaseSettings, DbRole};
 
 /// Fewer than the service has connections.
 const SESSIONS: usize = 4;
 
-async fn chaos(server: &'static Server, mutant: Mutant, time: Duration) -> (Outcome, Arc<World>) {
-    let Behind { kitchen, pooler, .. } = Behind::on(server, SESSIONS, limits).await;
+async fn chaos(
+    server: &'static Server,
+    role: DbRole,
+    mutant: Mutant,
+    time: Duration,
+) -> (Outcome, Arc<World>) {
+    let change = |settings: &mut DatabaseSettings| {
+        limits(settings);
+        settings.db_role = role;
+    };
+    let Behind { kitchen, pooler, .. } = Behind::on(server, SESSIONS, change).await;
     let restart = || {
         server.restart();
         pooler.restart();
@@ -24,8 +34,19 @@ async fn chaos(server: &'static Server, mutant: Mutant, time: Duration) -> (Outc
 /// Its server is restarted, so it has one of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_leaks_and_nothing_is_lost_in_chaos_behind_a_pooler() {
+    let _beside = ALONE.read().await;
+    works(DbRole::Shared, seconds(8)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_leaks_and_nothing_is_lost_in_chaos_with_roles_behind_a_pooler() {
+    let _alone = ALONE.write().await;
+    works(DbRole::SetRole, seconds_with_roles()).await;
+}
+
+async fn works(role: DbRole, time: Duration) {
     let server = Box::leak(Box::new(Server::start()));
-    let (outcome, world) = chaos(server, Mutant::None, seconds(8)).await;
+    let (outcome, world) = chaos(server, role, Mutant::None, time).await;
     let tally = &world.tally;
     assert_eq!(outcome, Outcome::default(), "{tally:?}");
     let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
@@ -49,9 +70,13 @@ async fn each_rule_broken_on_purpose_is_caught_by_the_same_chaos_behind_a_pooler
         // Within a transaction: a trigger has moved the path.
         (Mutant::BelievesFunctionsHarmless, |o| o.foreign_reads > 0 || o.foreign_writes > 0),
     ] {
-        let (outcome, world) = chaos(Server::get(), mutant, Duration::from_secs(5)).await;
+        let (outcome, world) = chaos(Server::get(), DbRole::Shared, mutant, Duration::from_secs(5)).await;
         let tally = &world.tally;
         assert!(caught(&outcome), "{mutant:?} went unnoticed: {outcome:?} {tally:?}");
         eprintln!("{mutant:?} behind a pooler: {outcome:?}");
     }
+    let (outcome, _) =
+        chaos(Server::get(), DbRole::SetRole, Mutant::ForgetsTheRole, Duration::from_secs(5)).await;
+    let caught = outcome.foreign_reads > 0 && outcome.leaked_state > 0;
+    assert!(caught, "a forgotten role went unnoticed behind a pooler: {outcome:?}");
 }

@@ -5,6 +5,7 @@ mod cancellation;
 mod chaos;
 mod probe;
 mod raw_sql;
+mod roles;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
