@@ -61,6 +61,9 @@ fn groups(filter: &str) -> BTreeMap<String, Vec<PathBuf>> {
     if cfg!(feature = "postgres") {
         groups.remove("server");
     }
+    if cfg!(feature = "jwt") {
+        groups.remove("tokens");
+    }
     groups
 }
 

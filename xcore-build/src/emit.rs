@@ -36,7 +36,9 @@ fn to_value(node: &Node, path: &mut Vec<String>) -> Yaml {
     let is_container = matches!(node.value, Value::Map(_) | Value::List(_));
     let in_plugin = names.len() > 3 && names[0] == "plugins";
     // What the file itself shows, the secret names aside, is no secret; what a variable brought may be one.
-    let hidden = redact::is_secret_key(key) && !node.is_null()
+    // A section of ours with such a name, `tenancy.api_key`, has the secret below it, if any.
+    let is_section = names.first() != Some(&"plugins") && matches!(node.value, Value::Map(_));
+    let hidden = redact::is_secret_key(key) && !node.is_null() && !is_section
         || in_plugin && !node.variables.is_empty() && !is_container;
     if hidden {
         return Yaml::String(redact::HIDDEN.to_owned());
@@ -53,6 +55,11 @@ fn to_value(node: &Node, path: &mut Vec<String>) -> Yaml {
         Value::Text(text) if node.loose && !in_plugin => match key_at(&names) {
             Some(key) => match (key.settle)(node, text) {
                 Value::Text(text) => Yaml::String(redact::mask_url(&text)),
+                // What a list was cut into is not cut again.
+                Value::List(list) => {
+                    let whole = |element: Node| to_value(&Node { loose: false, ..element }, path);
+                    Yaml::Sequence(list.into_iter().map(whole).collect())
+                }
                 value => to_value(&Node::new(value, node.origin.clone()), path),
             },
             None => Yaml::String(redact::mask_url(text)),

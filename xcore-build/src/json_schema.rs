@@ -31,6 +31,13 @@ fn group(items: &'static [Item], plugins: &BTreeMap<String, Json>) -> Json {
 fn of_item(item: &'static Item, plugins: &BTreeMap<String, Json>) -> Json {
     match item {
         Item::Section(_, of) | Item::Choice(_, of) => section(of, None),
+        Item::Parent(_, of, items) => {
+            let mut schema = section(of, None);
+            for item in *items {
+                schema["properties"][item.name()] = of_item(item, plugins);
+            }
+            schema
+        }
         Item::Group(_, doc, items) => described(group(items, plugins), doc),
         Item::Named(_, doc, of) => {
             let mut schema = json!({ "type": "object", "propertyNames": { "pattern": "^[a-z][a-z0-9_]*$" } });

@@ -32,6 +32,12 @@ pub struct Schema {
     pub services: Services,
     /// The plugins that the file lists, by name.
     pub plugins: BTreeMap<String, PluginSchema>,
+    /// `tenancy.jwt`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwt: Option<Place>,
+    /// `tenancy.jwt.jwks_url`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_url: Option<Place>,
 }
 
 /// Where each service is configured; `None` when it is not.
@@ -129,6 +135,8 @@ impl Schema {
             permissive: true,
             services: Services::default(),
             plugins: BTreeMap::new(),
+            jwt: None,
+            jwks_url: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sea_orm::{DbErr, SqlErr, TransactionError};
@@ -44,6 +44,8 @@ struct Problem {
     kind: Kind,
     detail: Option<String>,
     retry_after: Option<Duration>,
+    /// `WWW-Authenticate`, which every 401 has to have (RFC 9110, section 15.5.2).
+    challenge: Option<HeaderValue>,
     members: Map<String, Value>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
     /// Behind a lock only because a body is not `Sync`; nobody shares it.
@@ -167,6 +169,7 @@ impl Error {
             kind: Kind::Own(slug),
             detail,
             retry_after: None,
+            challenge: None,
             members: Map::new(),
             source: None,
             response: Mutex::new(None),
@@ -175,6 +178,11 @@ impl Error {
 
     pub(crate) fn retry_after(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
+        self
+    }
+
+    fn challenge(mut self, challenge: &HeaderValue) -> Self {
+        self.0.challenge = Some(challenge.clone());
         self
     }
 
@@ -275,8 +283,12 @@ fn classify_scheduler(error: &SchedulerError) -> Error {
 
 fn classify_store(error: &StoreError) -> Option<Error> {
     match error {
-        StoreError::Exists { .. } => Some(Error::conflict(error.to_string())),
-        StoreError::NotFound { .. } => Some(Error::not_found(error.to_string())),
+        StoreError::Exists { .. } | StoreError::DomainTaken { .. } => {
+            Some(Error::conflict(error.to_string()))
+        }
+        StoreError::NotFound { .. } | StoreError::NoSuchKey { .. } | StoreError::NoSuchDomain { .. } => {
+            Some(Error::not_found(error.to_string()))
+        }
         StoreError::Slow { .. } => Some(service(true)),
         _ => None,
     }
@@ -284,14 +296,25 @@ fn classify_store(error: &StoreError) -> Option<Error> {
 
 fn classify_tenancy(error: &TenancyError) -> Error {
     let (status, slug) = match error {
-        TenancyError::Malformed { .. } | TenancyError::MalformedHost | TenancyError::Repeated { .. } => {
-            (StatusCode::BAD_REQUEST, "malformed-tenant")
-        }
+        TenancyError::Malformed { .. }
+        | TenancyError::MalformedHost
+        | TenancyError::MalformedForwarded { .. }
+        | TenancyError::Repeated { .. } => (StatusCode::BAD_REQUEST, "malformed-tenant"),
         TenancyError::Missing { .. } => (StatusCode::BAD_REQUEST, "missing-tenant"),
         TenancyError::Unexpected { .. } => (StatusCode::BAD_REQUEST, "unexpected-tenant"),
-        TenancyError::Disagree => (StatusCode::FORBIDDEN, "tenants-disagree"),
+        TenancyError::Disagree { .. } => (StatusCode::FORBIDDEN, "tenants-disagree"),
+        TenancyError::UntrustedPeer { .. } => (StatusCode::FORBIDDEN, "untrusted-peer"),
+        TenancyError::Credential { challenge, .. } => {
+            let answer =
+                Error::own(StatusCode::UNAUTHORIZED, "credential-not-accepted", Some(error.to_string()));
+            return answer.challenge(challenge);
+        }
+        TenancyError::Unverified { challenge, .. } => {
+            let answer = Error::own(StatusCode::UNAUTHORIZED, "credential-missing", Some(error.to_string()));
+            return answer.challenge(challenge);
+        }
         TenancyError::Unknown => (StatusCode::NOT_FOUND, "unknown-tenant"),
-        TenancyError::Held | TenancyError::Unavailable { .. } => {
+        TenancyError::Held | TenancyError::Unavailable { .. } | TenancyError::SourceUnavailable { .. } => {
             let answer = Error::own(StatusCode::SERVICE_UNAVAILABLE, "unavailable", None);
             return answer.retry_after(RETRY);
         }
@@ -346,7 +369,7 @@ fn service(unavailable: bool) -> Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let kind = self.kind();
-        let Problem { status, detail, retry_after, mut members, source, response, .. } = *self.0;
+        let Problem { status, detail, retry_after, challenge, mut members, source, response, .. } = *self.0;
         let carried = response.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut response = carried.unwrap_or_else(|| {
             members.insert("type".to_owned(), kind.into());
@@ -362,6 +385,9 @@ impl IntoResponse for Error {
         if let Some(after) = retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
+        }
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         if let Some(source) = source {
             response.extensions_mut().insert(Cause(source));

@@ -42,6 +42,7 @@ pub use xcore_macros::app;
 #[doc = include_str!("docs/config.md")]
 pub use xcore_macros::PluginConfig;
 
+pub use async_trait::async_trait;
 pub use {axum, sea_orm, sea_orm_migration, serde, serde_json};
 
 /// What generated code names. Not for people: it changes without notice.

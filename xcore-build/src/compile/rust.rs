@@ -51,11 +51,13 @@ fn write_all(schema: &Schema, out: &mut String) -> std::fmt::Result {
         writeln!(out, "        ] }},")?;
     }
     writeln!(out, "    ];")?;
-    if let Some(place) = schema.services.postgres {
+    let built = [("POSTGRES", schema.services.postgres), ("JWT", schema.jwt), ("JWKS_URL", schema.jwks_url)];
+    for (name, place) in built {
+        let Some(place) = place else { continue };
         let (line, column) = (place.line, place.column);
         writeln!(
             out,
-            "    const POSTGRES: ::core::option::Option<(u32, u32)> = ::core::option::Option::Some(({line}, {column}));"
+            "    const {name}: ::core::option::Option<(u32, u32)> = ::core::option::Option::Some(({line}, {column}));"
         )?;
     }
     writeln!(out, "}}")

@@ -25,7 +25,15 @@ pub(super) fn summarise(tree: &Node, package: &str, file: &str) -> Schema {
             .iter()
             .map(|entry| (entry.key.clone(), plugin(entry)))
             .collect(),
+        jwt: section(tree, "tenancy", "jwt"),
+        jwks_url: section(tree, "tenancy.jwt", "jwks_url"),
     }
+}
+
+/// Where a key is that turns a part of the runtime on, whatever its value is.
+fn section(tree: &Node, path: &str, key: &str) -> Option<Place> {
+    let entry = tree.find(path)?.map()?.entry(key)?;
+    (!entry.node.is_null()).then(|| entry.origin.place())
 }
 
 /// Where a server is named; of its address nothing but that is kept.

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::contradictions::check_contradictions;
-use super::{App, Cache, Config, Database, Plugin, Scheduler, Services, Tenancy, check_keys, complete};
+use super::{
+    ApiKey, App, Cache, Config, Database, Jwt, Plugin, Scheduler, Services, Tenancy, check_keys, complete,
+};
 use crate::problem::Problems;
 use crate::settings::Reading;
 use crate::yaml::Node;
@@ -17,17 +19,29 @@ pub(crate) fn examine(mut tree: Node, folder: &Path, problems: &mut Problems) ->
     let app = App::read(&mut Reading::new(&tree, "app", problems));
     let services = read_services(&tree, problems);
     let tenancy = Tenancy::read(&mut Reading::new(&tree, "tenancy", problems));
+    let sources = read_sources(&tree, problems);
     let plugins = Plugin::read_all(&tree, problems);
     check_contradictions(&tree, problems);
     let plugins = plugins?.into_iter().map(|plugin| (plugin.name.clone(), plugin)).collect();
+    let (jwt, api_key) = sources?;
     Some(Config {
         app: app?,
         services: services?,
         tenancy: tenancy?,
+        jwt,
+        api_key,
         plugins,
         folder: folder.to_owned(),
         tree,
     })
+}
+
+fn read_sources(tree: &Node, problems: &mut Problems) -> Option<(Option<Jwt>, Option<ApiKey>)> {
+    let is_there = |name: &str| tree.find(name).and_then(Node::map).is_some();
+    let jwt = is_there("tenancy.jwt").then(|| Jwt::read(&mut Reading::new(tree, "tenancy.jwt", problems)));
+    let api_key = is_there("tenancy.api_key")
+        .then(|| ApiKey::read(&mut Reading::new(tree, "tenancy.api_key", problems)));
+    Some((all_or_none(jwt)?, all_or_none(api_key)?))
 }
 
 fn read_services(tree: &Node, problems: &mut Problems) -> Option<Services> {

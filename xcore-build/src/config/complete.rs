@@ -58,6 +58,10 @@ fn complete_items(map: &mut Map, items: &'static [Item], origin: &Origin, proble
             Item::Section(_, section) | Item::Choice(_, section) => {
                 complete_section(map, section, section.path, &origin, problems);
             }
+            Item::Parent(_, section, items) => {
+                complete_section(map, section, section.path, &origin, problems);
+                complete_items(map, items, &origin, problems);
+            }
             Item::Group(_, _, items) => complete_items(map, items, &origin, problems),
             Item::Named(name, _, section) => {
                 for entry in &mut map.entries {

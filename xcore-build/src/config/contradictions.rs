@@ -1,9 +1,9 @@
 //! Keys that are right each by itself and wrong together.
 
-use super::{DatabaseUrl, DbRole, Directory, Pooler};
+use super::{DatabaseUrl, DbRole, Directory, Pooler, Source};
 use crate::problem::{Problem, Problems};
 use crate::settings::{
-    BaseDomain, DefaultTenant, Flag, HeaderName, Kind, OneOf, PublicUrl, Size, StorageUrl, Whole, host_of,
+    DefaultTenant, Flag, HostLabel, Kind, List, OneOf, PublicUrl, Size, StorageUrl, Whole, host_of,
     is_address,
 };
 use crate::yaml::Node;
@@ -13,6 +13,14 @@ pub(crate) fn check_contradictions(tree: &Node, problems: &mut Problems) {
     let tree = Tree(tree);
     tree.own_host_as_tenant(problems);
     tree.nobody_names_a_tenant(problems);
+    tree.sources_without_their_keys(problems);
+    tree.keys_without_their_source(problems);
+    tree.nothing_proves_a_tenant(problems);
+    tree.proxies_of_no_source(problems);
+    tree.path_of_the_app(problems);
+    tree.two_sources_in_one_header(problems);
+    tree.directory_of_keys(problems);
+    tree.key_of_tokens(problems);
     tree.default_tenant_needed(problems);
     tree.open_directory_of_one_database(problems);
     tree.role_without_a_schema(problems);
@@ -33,10 +41,10 @@ const FILE_KEYS: &[&str] = &["max_open"];
 const SERVER_KEYS: &[&str] =
     &["min_connections", "active_connections", "statement_timeout", "pooler", "direct_url"];
 
-struct Tree<'a>(&'a Node);
+pub(super) struct Tree<'a>(pub(super) &'a Node);
 
 impl Tree<'_> {
-    fn value<K: Kind>(&self, path: &str) -> Option<K::Value> {
+    pub(super) fn value<K: Kind>(&self, path: &str) -> Option<K::Value> {
         let node = self.0.find(path).filter(|node| !node.is_pending())?;
         if node.is_null() && !K::NULLABLE {
             return None;
@@ -44,11 +52,11 @@ impl Tree<'_> {
         K::read(node).ok()
     }
 
-    fn is(&self, path: &str, wanted: bool) -> bool {
+    pub(super) fn is(&self, path: &str, wanted: bool) -> bool {
         self.value::<Flag>(path) == Some(wanted)
     }
 
-    fn problem(&self, path: &str, message: impl Into<String>) -> Option<Problem> {
+    pub(super) fn problem(&self, path: &str, message: impl Into<String>) -> Option<Problem> {
         // A default is nowhere to point at; then the section is what the reader has.
         let node = self.0.find(path)?;
         let section = path.split('.').next().unwrap_or(path);
@@ -60,24 +68,28 @@ impl Tree<'_> {
     /// The app's own host would be read as the name of a tenant.
     fn own_host_as_tenant(&self, problems: &mut Problems) {
         let Some(host) = self.value::<PublicUrl>("app.url").and_then(|url| host_of(&url)) else { return };
-        if !self.is("tenancy.enabled", true) || !self.is("tenancy.subdomain", true) || is_address(&host) {
+        let asks_hosts = self.sources().is_some_and(|sources| sources.contains(&Source::Subdomain));
+        if !self.is("tenancy.enabled", true) || !asks_hosts || is_address(&host) {
             return;
         }
         let Some((label, rest)) = host.split_once('.') else { return };
-        let (is_tenant, help) = match self.0.find("tenancy.base_domain") {
-            Some(node) if node.is_pending() => return,
-            Some(node) if !node.is_null() => {
-                let Some(base) = self.value::<BaseDomain>("tenancy.base_domain") else { return };
-                (host.ends_with(&format!(".{base}")), format!("set `tenancy.base_domain: {host}`"))
-            }
-            _ => (
+        let reserved = self.value::<List<HostLabel>>("tenancy.reserved_labels");
+        if reserved.is_none_or(|reserved| reserved.iter().any(|reserved| reserved == label)) {
+            return;
+        }
+        let Some(bases) = self.base_domains() else { return };
+        let (is_tenant, help) = if bases.is_empty() {
+            (
                 rest.contains('.'),
                 format!("add `base_domain: {host}` to `tenancy`, so that tenants are `NAME.{host}`"),
-            ),
+            )
+        } else {
+            let is_below = bases.iter().any(|base| host.ends_with(&format!(".{base}")));
+            (is_below && !bases.contains(&host), format!("set `tenancy.base_domain: {host}`"))
         };
         if is_tenant {
             let message = format!(
-                "the host of `app.url` would be read as the tenant `{label}`, because `tenancy.subdomain` is true"
+                "the host of `app.url` would be read as the tenant `{label}`, because the subdomain names the tenant"
             );
             push(problems, self.problem("app.url", message), help);
         }
@@ -85,16 +97,16 @@ impl Tree<'_> {
 
     /// Every request would be refused.
     fn nobody_names_a_tenant(&self, problems: &mut Problems) {
-        let no_header = self.value::<HeaderName>("tenancy.header") == Some(None);
         let no_default = self.value::<DefaultTenant>("tenancy.default_tenant") == Some(None);
-        if self.is("tenancy.enabled", true) && no_header && no_default && self.is("tenancy.subdomain", false)
-        {
-            let message = "no request could name a tenant: `header` is off, `subdomain` is false and `default_tenant` is null";
-            push(
-                problems,
-                self.problem("tenancy.default_tenant", message),
-                "turn on one of the three".to_owned(),
-            );
+        let no_source = self.sources().is_some_and(|sources| sources.is_empty());
+        if self.is("tenancy.enabled", true) && no_default && no_source {
+            let is_listed = self.0.find("tenancy.sources").is_some_and(|node| !node.is_null());
+            let message = if is_listed {
+                "no request could name a tenant: `sources` is empty and `default_tenant` is null"
+            } else {
+                "no request could name a tenant: `header` is off, `subdomain` is false and `default_tenant` is null"
+            };
+            push(problems, self.problem("tenancy.default_tenant", message), "turn on one of them".to_owned());
         }
     }
 
@@ -160,7 +172,7 @@ impl Tree<'_> {
         }
     }
 
-    fn database(&self) -> Option<DatabaseUrl> {
+    pub(super) fn database(&self) -> Option<DatabaseUrl> {
         self.value::<StorageUrl>("services.database.url")
     }
 
@@ -273,7 +285,7 @@ impl Tree<'_> {
     }
 }
 
-fn push(problems: &mut Problems, problem: Option<Problem>, help: String) {
+pub(super) fn push(problems: &mut Problems, problem: Option<Problem>, help: String) {
     if let Some(problem) = problem {
         problems.push(problem.help(help));
     }

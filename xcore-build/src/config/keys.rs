@@ -35,12 +35,20 @@ fn check_items(map: &Map, items: &'static [Item], path: &str, problems: &mut Pro
         match item {
             Item::Section(_, section) => {
                 if let Some(map) = section_of(entry, &path, true, problems) {
-                    check_section(map, section, &path, problems);
+                    check_section(map, section, &[], &path, problems);
+                }
+            }
+            Item::Parent(_, section, items) => {
+                if let Some(map) = section_of(entry, &path, true, problems) {
+                    check_section(map, section, items, &path, problems);
+                    let below = map.entries.iter().filter(|entry| is_item(items, &entry.key));
+                    let below = Map { entries: below.cloned().collect() };
+                    check_items(&below, items, &path, problems);
                 }
             }
             Item::Choice(_, section) => {
                 if let Some(map) = section_of(entry, &path, false, problems) {
-                    check_section(map, section, &path, problems);
+                    check_section(map, section, &[], &path, problems);
                 }
             }
             Item::Group(_, _, items) => {
@@ -67,15 +75,27 @@ fn check_named(entry: &Entry, section: &'static Section, path: &str, problems: &
         problems.push(Problem::at(&entry.origin, message).maybe_help(help).about(&path));
     }
     if let Some(map) = section_of(entry, &path, false, problems) {
-        check_section(map, section, &path, problems);
+        check_section(map, section, &[], &path, problems);
     }
 }
 
-fn check_section(map: &Map, section: &'static Section, path: &str, problems: &mut Problems) {
-    for entry in &map.entries {
+fn is_item(items: &[Item], name: &str) -> bool {
+    items.iter().any(|item| item.name() == name)
+}
+
+/// Checks the keys of a section; the sections below it are left to [`check_items`].
+fn check_section(
+    map: &Map,
+    section: &'static Section,
+    items: &'static [Item],
+    path: &str,
+    problems: &mut Problems,
+) {
+    for entry in map.entries.iter().filter(|entry| !is_item(items, &entry.key)) {
         match section.key(&entry.key) {
             None => {
-                unknown(entry, path, &section.keys.iter().map(|key| key.name).collect::<Vec<_>>(), problems)
+                let names = section.keys.iter().map(|key| key.name).chain(items.iter().map(Item::name));
+                unknown(entry, path, &names.collect::<Vec<_>>(), problems)
             }
             // `config:` with all its keys commented out says nothing, like a section.
             Some(key) if entry.node.is_null() && !key.nullable && section.path != "plugins.*" => {

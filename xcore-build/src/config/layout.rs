@@ -1,7 +1,7 @@
 //! How the sections lie in the file.
 
 use super::plugin::PluginSettings;
-use super::{App, Cache, Database, Scheduler, Tenancy};
+use super::{ApiKey, App, Cache, Database, Jwt, Scheduler, Tenancy};
 use crate::settings::{Key, Section};
 
 /// What a name at some level of the file stands for.
@@ -9,6 +9,8 @@ use crate::settings::{Key, Section};
 pub(crate) enum Item {
     /// A section that is always there, its defaults included.
     Section(&'static str, &'static Section),
+    /// A section that is always there, with sections below it beside its keys.
+    Parent(&'static str, &'static Section, &'static [Item]),
     /// A section that is there only when the file names it.
     Choice(&'static str, &'static Section),
     /// Names below a name.
@@ -29,7 +31,11 @@ pub(crate) const LAYOUT: &[Item] = &[
             Item::Choice("scheduler", &Scheduler::SECTION),
         ],
     ),
-    Item::Section("tenancy", &Tenancy::SECTION),
+    Item::Parent(
+        "tenancy",
+        &Tenancy::SECTION,
+        &[Item::Choice("jwt", &Jwt::SECTION), Item::Choice("api_key", &ApiKey::SECTION)],
+    ),
     Item::Named("plugins", "Every plugin of the app, by name.", &PluginSettings::SECTION),
 ];
 
@@ -37,6 +43,7 @@ impl Item {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Section(name, _)
+            | Self::Parent(name, ..)
             | Self::Choice(name, _)
             | Self::Group(name, ..)
             | Self::Named(name, ..) => name,
@@ -50,12 +57,14 @@ pub(crate) fn sections() -> impl Iterator<Item = &'static Section> {
         .iter()
         .flat_map(|item| match item {
             Item::Group(.., items) => items.iter().collect::<Vec<_>>(),
+            Item::Parent(.., items) => std::iter::once(item).chain(*items).collect(),
             item => vec![item],
         })
         .filter_map(|item| match item {
-            Item::Section(_, section) | Item::Choice(_, section) | Item::Named(_, _, section) => {
-                Some(*section)
-            }
+            Item::Section(_, section)
+            | Item::Parent(_, section, _)
+            | Item::Choice(_, section)
+            | Item::Named(_, _, section) => Some(*section),
             Item::Group(..) => None,
         })
 }

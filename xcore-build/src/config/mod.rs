@@ -21,12 +21,14 @@ mod app;
 mod check;
 mod complete;
 mod contradictions;
+mod contradictory_sources;
 mod deserialize;
 mod keys;
 mod layout;
 mod load;
 mod plugin;
 mod services;
+mod sources;
 mod tenancy;
 
 use std::collections::BTreeMap;
@@ -36,6 +38,7 @@ pub use app::App;
 pub use load::{LoadOptions, Loaded};
 pub use plugin::{Grant, Plugin};
 pub use services::{Cache, CacheBackend, Database, DatabaseUrl, Pooler, Scheduler, Services};
+pub use sources::{Algorithm, ApiKey, Hidden, Jwt, Source};
 pub use tenancy::{DbRole, Directory, Tenancy};
 
 pub(crate) use check::examine;
@@ -55,6 +58,10 @@ pub struct Config {
     pub services: Services,
     /// `tenancy`
     pub tenancy: Tenancy,
+    /// `tenancy.jwt`
+    pub jwt: Option<Jwt>,
+    /// `tenancy.api_key`
+    pub api_key: Option<ApiKey>,
     /// `plugins`, by name.
     pub plugins: BTreeMap<String, Plugin>,
     /// The folder of the configuration file; relative paths in it are below this one.

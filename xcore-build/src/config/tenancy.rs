@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::Source;
 use crate::settings::{
-    BaseDomain, DefaultTenant, Flag, HeaderName, List, OneOf, Span, TenantName, Word, settings,
+    BaseDomain, Cidr, DefaultTenant, Flag, HeaderName, HostLabel, List, OneOf, Span, TenantName, TenantPath,
+    Word, settings,
 };
 
 settings! {
@@ -18,6 +20,22 @@ settings! {
         /// Domain below which the first label names the tenant. Absent: hosts of at least three labels name
         /// one.
         base_domain: Option<String> = optional BaseDomain;
+        /// More domains such as `base_domain`.
+        base_domains: Vec<String> = default List<BaseDomain>, "";
+        /// Labels that name no tenant where a tenant's would stand, `www` for example.
+        reserved_labels: Vec<String> = default List<HostLabel>, "www";
+        /// Path below which the next segment names the tenant: `/t` for `/t/acme/v1/orders`. It is taken off before
+        /// the request is routed.
+        path: Option<String> = optional TenantPath;
+        /// Where requests name their tenant, in this order. Every source is asked, and those that name one must agree. Absent:
+        /// what is configured of `header`, `subdomain`, `path`, `jwt` and `api_key`.
+        sources: Option<Vec<Source>> = optional List<OneOf<Source>>;
+        /// Whether a token, an API key or a source of your own has to prove the tenant. `false`: a name is believed.
+        require_verified: bool = default Flag, "false";
+        /// Addresses of the proxies in front of the app, as networks such as `10.0.0.0/8`. Only these may name a tenant by the
+        /// header, and their `Forwarded` and `X-Forwarded-Host` are the host. Empty: anybody may use the header, and forwarded
+        /// hosts are not read.
+        trusted_proxies: Vec<ipnet::IpNet> = default List<Cidr>, "";
         /// Tenant of a request that names none. `null`: such a request is refused.
         default_tenant: Option<String> = default DefaultTenant, "default";
         /// Whether each tenant has a database of its own. `false`: one for all.

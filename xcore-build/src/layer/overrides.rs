@@ -191,6 +191,12 @@ fn known_names() -> Vec<String> {
                         section.keys.iter().map(|key| format!("{path}{}", key.name.to_ascii_uppercase())),
                     );
                 }
+                Item::Parent(_, section, items) => {
+                    names.extend(
+                        section.keys.iter().map(|key| format!("{path}{}", key.name.to_ascii_uppercase())),
+                    );
+                    walk(items, &path, names);
+                }
                 Item::Group(_, _, items) => walk(items, &path, names),
                 Item::Named(..) => {}
             }

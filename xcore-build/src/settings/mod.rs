@@ -4,14 +4,17 @@
 //! The check for unknown keys, the typing of environment overrides, the defaults and the JSON Schema all walk
 //! the [`Section`]s that [`settings!`] writes, so a key cannot exist in one of them only.
 
+mod credential;
 mod kind;
 mod list;
 mod measure;
 mod name;
 mod network;
+mod proxy;
 mod reading;
 mod section;
 
+pub(crate) use credential::{Audience, ClaimName, JwksUrl, PublicKey, RequestHeader, Secret, Text};
 pub(crate) use kind::{Flag, Kind, OneOf, Whole, Word, Wrong, Wrongs};
 pub(crate) use list::List;
 pub(crate) use measure::{Size, Span};
@@ -19,6 +22,7 @@ pub(crate) use name::{AppName, DefaultTenant, TenantName, TimeZone, is_plugin_na
 pub(crate) use network::{
     BaseDomain, HeaderName, Listen, Prefix, PublicUrl, ServerUrl, StorageUrl, host_of, is_address,
 };
+pub(crate) use proxy::{Cidr, HostLabel, TenantPath};
 pub(crate) use reading::Reading;
 pub(crate) use section::{Key, Need, Section};
 

@@ -16,7 +16,7 @@ use super::jobs::AppJobs;
 use super::lifecycle::HookTimeout;
 use super::order::{Ordered, start_order};
 use super::tenants::{Tenants, version_of};
-use super::{TenantError, settings, watch};
+use super::{TenantError, settings, sources, watch};
 use crate::db::{Database, DatabaseError, Migrations, OpenMode};
 use crate::error::Error;
 use crate::http;
@@ -24,7 +24,7 @@ use crate::plugin::{
     AnyMounted, AnyPlugin, AppHook, AppState, JobSpec, Runtime, SectionError, SectionReader, Trigger, chain,
 };
 use crate::scheduler::{Schedule, SchedulerError, StaticJob};
-use crate::tenancy::{Hold, InvalidTenantId, TenantId, Turns};
+use crate::tenancy::{Hold, InvalidTenantId, TenantId, TenantSource, Turns};
 
 /// Why an app did not start.
 #[derive(Debug, thiserror::Error)]
@@ -43,14 +43,54 @@ pub enum BootError {
         #[from]
         source: SectionError,
     },
-    /// The name of the tenant header is no header name.
-    #[error("`tenancy.header` is {name:?}, which is no header name")]
+    /// The name of a header that names or proves a tenant is no header name.
+    #[error("`{key}` is {name:?}, which is no header name")]
     Header {
+        /// The key of `xcore.yaml`.
+        key: &'static str,
         /// The name.
         name: String,
         /// Why.
         #[source]
         source: axum::http::header::InvalidHeaderName,
+    },
+    /// A source of the app's own, and `tenancy.sources`, which does not say where it stands.
+    #[error("the app has {given} sources of its own and `tenancy.sources` {named}; {remedy}")]
+    OwnSource {
+        /// How many [`AppBuilder::source`](super::AppBuilder::source) was given.
+        given: usize,
+        /// Whether `custom` is listed.
+        named: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A route of a plugin begins as `tenancy.path` does.
+    #[error(
+        "the route {route} begins with `tenancy.path` ({path}), so what follows would be read as a tenant; set another path, or give \
+         the plugin another `path`"
+    )]
+    PathTaken {
+        /// The route.
+        route: String,
+        /// `tenancy.path`.
+        path: String,
+    },
+    /// A source needs a part of xcore that this program is built without.
+    #[error(
+        "`{key}` is configured, and this program is built without it; add the feature `{feature}` to xcore in Cargo.toml"
+    )]
+    NotBuilt {
+        /// The key of `xcore.yaml`.
+        key: &'static str,
+        /// The Cargo feature.
+        feature: &'static str,
+    },
+    /// What tokens are checked with cannot be used.
+    #[error("the keys of `tenancy.jwt` cannot be used")]
+    TokenKeys {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A tenant in the configuration has no valid name.
     #[error("`tenancy` names the tenant {name:?}")]
@@ -123,11 +163,18 @@ pub(super) enum Extent {
     Operating,
 }
 
+/// What the app brings along besides its plugins.
+#[derive(Default)]
+pub(super) struct Own {
+    pub(super) routes: Option<Router<AppState>>,
+    pub(super) sources: Vec<Arc<dyn TenantSource>>,
+}
+
 /// Starts an app.
 pub(super) async fn boot(
     plugins: Vec<Box<dyn AnyPlugin>>,
     loaded: Loaded,
-    routes: Option<Router<AppState>>,
+    own: Own,
     extent: Extent,
 ) -> Result<Instance, BootError> {
     let config = &loaded.config;
@@ -139,7 +186,7 @@ pub(super) async fn boot(
         }
         None => None,
     };
-    let started = assemble(&ordered, &loaded, database.clone(), routes).await;
+    let started = assemble(&ordered, &loaded, database.clone(), own).await;
     let app = match started {
         Ok(app) => app,
         Err(problem) => {
@@ -165,20 +212,20 @@ async fn assemble(
     ordered: &[Ordered],
     loaded: &Loaded,
     database: Option<Database>,
-    routes: Option<Router<AppState>>,
+    own: Own,
 ) -> Result<Instance, BootError> {
     let config = &loaded.config;
     if let Some(database) = &database {
         let own = [Migrations::of::<DirectoryMigrator>("xcore")];
         database.migrate_directory(&own).await.map_err(|source| BootError::Database { source })?;
     }
-    let admission = settings::admission(config, database.as_ref(), ordered.len())?;
+    let admission = settings::admission(config, database.as_ref(), ordered.len(), &own.sources)?;
     let scheduler = settings::scheduler(config, admission.default)?;
     let runtime = Arc::new(Runtime {
         app_name: config.app.name.clone(),
         request_timeout: config.app.request_timeout,
         body_limit: usize::try_from(config.app.body_limit).unwrap_or(usize::MAX),
-        vary: settings::vary(&admission),
+        vary: sources::vary(config, own.sources.len()),
         admission,
         database,
         cache: settings::cache(config),
@@ -214,8 +261,12 @@ async fn assemble(
         steps: Turns::default(),
         hook_timeout: config.app.hook_timeout,
     };
-    let others = routes.map(|routes| routes.with_state(AppState::of(&runtime)));
+    let others = own.routes.map(|routes| routes.with_state(AppState::of(&runtime)));
     let public = http::router(&config.app.prefix, &routed, others);
+    let public = match sources::path(config, &routed)? {
+        Some(path) => http::below_tenants(path, public),
+        None => public,
+    };
     Ok(Instance(Arc::new(Inner {
         public,
         by_name: http::routers_by_name(&config.app.prefix, &routed),

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use axum::Router;
 use xcore_build::compat::{PluginNeeds, check_against};
 use xcore_build::config::{Config, LoadOptions, Loaded};
 
-use super::boot::{BootError, Extent, boot};
+use super::boot::{BootError, Extent, Own, boot};
 use super::{AppDef, Instance, cli};
 use crate::plugin::schema::SchemaDef;
 use crate::plugin::{AnyPlugin, AppState};
+use crate::tenancy::TenantSource;
 
 /// An app before it starts: which file it reads and what is set over it.
 ///
@@ -30,7 +32,7 @@ pub struct AppBuilder {
     file: Option<PathBuf>,
     overlay: Option<String>,
     env: BTreeMap<String, String>,
-    routes: Option<Router<AppState>>,
+    own: Own,
 }
 
 impl AppBuilder {
@@ -46,7 +48,7 @@ impl AppBuilder {
             file: env.get("XCORE_CONFIG").map(PathBuf::from),
             overlay: env.get("XCORE_ENV").cloned(),
             env,
-            routes: None,
+            own: Own::default(),
         }
     }
 
@@ -80,10 +82,17 @@ impl AppBuilder {
     /// As axum's `merge` does: when two of the routers given here have a fallback, and, in [`AppBuilder::build`], when a path
     /// and method of yours is one of a plugin.
     pub fn routes(mut self, routes: Router<AppState>) -> Self {
-        self.routes = Some(match self.routes {
+        self.own.routes = Some(match self.own.routes {
             Some(others) => others.merge(routes),
             None => routes,
         });
+        self
+    }
+
+    /// Asks a source of your own which tenant a request belongs to, where `custom` stands in `tenancy.sources`; after the others when
+    /// that is not set. Several are asked in the order in which they are given.
+    pub fn source(mut self, source: impl TenantSource) -> Self {
+        self.own.sources.push(Arc::new(source));
         self
     }
 
@@ -102,7 +111,7 @@ impl AppBuilder {
     }
 
     pub(super) async fn start(self, loaded: Loaded, extent: Extent) -> Result<Instance, BootError> {
-        boot((self.plugins)(), loaded, self.routes, extent).await
+        boot((self.plugins)(), loaded, self.own, extent).await
     }
 
     /// Reads and checks the configuration, and compares it with what the binary was compiled against.

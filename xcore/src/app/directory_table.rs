@@ -14,7 +14,7 @@ use crate::db::SharedDb;
 use crate::tenancy::{DirectoryStore, State, StoreError, TenantId, TenantRecord};
 
 /// The tenants.
-mod tenant {
+pub(super) mod tenant {
     #![expect(unreachable_pub, reason = "the derive of SeaORM wants it")]
     use sea_orm::entity::prelude::*;
 
@@ -62,7 +62,7 @@ pub(super) struct DirectoryMigrator;
 
 impl MigratorTrait for DirectoryMigrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(first::Tables)]
+        vec![Box::new(first::Tables), Box::new(super::directory_credentials::Tables)]
     }
 }
 
@@ -96,7 +96,7 @@ mod first {
 
 /// The directory's store over its database.
 pub(super) struct DirectoryTable {
-    db: SharedDb,
+    pub(super) db: SharedDb,
 }
 
 impl DirectoryTable {
@@ -106,7 +106,7 @@ impl DirectoryTable {
 }
 
 /// Tells other processes, in the transaction of the change, and gives the new revision.
-async fn bump<C: ConnectionTrait>(connection: &C) -> Result<i64, DbErr> {
+pub(super) async fn bump<C: ConnectionTrait>(connection: &C) -> Result<i64, DbErr> {
     revision::Entity::update_many()
         .col_expr(revision::Column::Revision, Expr::col(revision::Column::Revision).add(1))
         .exec(connection)
@@ -183,14 +183,18 @@ impl DirectoryStore for DirectoryTable {
 
     async fn remove(&self, id: &TenantId, life: i64) -> Result<(), StoreError> {
         let change = self.db.begin().await.map_err(failed)?;
-        tenant::Entity::delete_many()
+        // First, so that keys and domains that are given meanwhile wait for it, or are there to be removed.
+        bump(&change).await.map_err(failed)?;
+        let removed = tenant::Entity::delete_many()
             .filter(tenant::Column::Id.eq(id.as_str()))
             .filter(tenant::Column::Life.eq(life))
             .filter(tenant::Column::State.eq(State::Deleting.as_str()))
             .exec(&change)
             .await
             .map_err(failed)?;
-        bump(&change).await.map_err(failed)?;
+        if removed.rows_affected > 0 {
+            super::directory_credentials::remove_all(&change, id, life).await.map_err(failed)?;
+        }
         change.commit().await.map_err(failed)
     }
 
@@ -215,23 +219,23 @@ fn record(row: tenant::Model) -> Option<TenantRecord> {
     Some(TenantRecord { id, state: State::parse(&row.state), version: row.version, life: row.life })
 }
 
-fn failed(error: DbErr) -> StoreError {
+pub(super) fn failed(error: DbErr) -> StoreError {
     StoreError::Database { source: Box::new(error) }
 }
 
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use tempfile::TempDir;
 
     use super::*;
     use crate::db::{Database, DatabaseSettings, Migrations};
 
-    async fn table() -> (DirectoryTable, TempDir) {
+    pub(in crate::app) async fn table() -> (DirectoryTable, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let settings = DatabaseSettings::new("sqlite://data", folder.path()).unwrap();
         let database = Database::open(settings).await.unwrap();

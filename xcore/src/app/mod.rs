@@ -3,7 +3,9 @@
 mod boot;
 mod builder;
 mod cli;
+mod credentials;
 mod definition;
+mod directory_credentials;
 mod directory_table;
 mod existence;
 mod instance;
@@ -12,12 +14,15 @@ mod lifecycle;
 mod order;
 mod serve;
 mod settings;
+mod sources;
 mod tenants;
 mod watch;
 
 pub use boot::BootError;
 pub use builder::AppBuilder;
+pub use credentials::NewApiKey;
 pub use definition::AppDef;
+pub use directory_credentials::{ApiKeyRecord, DomainRecord};
 pub use instance::Instance;
 pub use serve::ServeError;
 pub use tenants::{TenantError, Tenants};

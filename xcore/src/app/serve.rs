@@ -1,17 +1,25 @@
 //! Listens until it is told to stop, then stops in order.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use axum::response::Response;
+use axum::routing::future::RouteFuture;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
+use tower::Service;
 use tracing::{info, warn};
 
 use super::Instance;
@@ -68,7 +76,7 @@ impl Instance {
                 () = &mut stop => break,
             };
             match accepted {
-                Ok((stream, _)) => connect(stream, router.clone(), &connections),
+                Ok((stream, peer)) => connect(stream, peer, router.clone(), &connections),
                 // The client went away before it was served.
                 Err(error) if is_of_one_connection(&error) => {}
                 // Out of descriptors, mostly; others may be given back meanwhile.
@@ -91,13 +99,13 @@ impl Instance {
     }
 }
 
-fn connect(stream: TcpStream, router: Router, connections: &GracefulShutdown) {
+fn connect(stream: TcpStream, peer: SocketAddr, router: Router, connections: &GracefulShutdown) {
     // An answer waits for nothing; a stream that refuses the option still works.
     let _ = stream.set_nodelay(true);
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(HEAD_LIMIT));
-    let service = TowerToHyperService::new(router);
+    let service = TowerToHyperService::new(OfPeer { router, peer });
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
     let connection = connections.watch(connection);
     tokio::spawn(async move {
@@ -106,6 +114,29 @@ fn connect(stream: TcpStream, router: Router, connections: &GracefulShutdown) {
             tracing::debug!(error, "a connection ended early");
         }
     });
+}
+
+/// The router for one connection: each request tells who has sent it, to `ConnectInfo` and to `tenancy.trusted_proxies`.
+#[derive(Clone)]
+struct OfPeer {
+    router: Router,
+    peer: SocketAddr,
+}
+
+impl Service<Request<Incoming>> for OfPeer {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = RouteFuture<Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // A router is always ready.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        self.router.call(request)
+    }
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {

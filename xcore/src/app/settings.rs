@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::http::{HeaderName, HeaderValue};
 use chrono_tz::Tz;
 use xcore_build::config::{Config, DbRole as ConfiguredRole, Directory as DirectoryKind, Pooler};
 
 use super::boot::BootError;
 use super::directory_table::DirectoryTable;
 use super::existence::Everyone;
+use super::sources;
 use crate::cache::{Cache, CacheSettings};
 use crate::db::{Database, DatabaseSettings, DbRole, OpenMode, ServerUrl};
 use crate::scheduler::{Scheduler, SchedulerError, SchedulerSettings};
-use crate::tenancy::{Admission, Directory, DirectoryStore, FixedStore, OpenStore, Sources, TenantId};
+use crate::tenancy::{Admission, Directory, DirectoryStore, FixedStore, OpenStore, TenantId, TenantSource};
 
 /// How the database is set up.
 pub(super) fn database(config: &Config, mode: OpenMode) -> Result<Option<DatabaseSettings>, BootError> {
@@ -67,15 +67,9 @@ pub(super) fn admission(
     config: &Config,
     database: Option<&Database>,
     plugins: usize,
+    own: &[Arc<dyn TenantSource>],
 ) -> Result<Admission, BootError> {
     let tenancy = &config.tenancy;
-    let header = match &tenancy.header {
-        Some(name) => Some(
-            HeaderName::from_bytes(name.as_bytes())
-                .map_err(|source| BootError::Header { name: name.clone(), source })?,
-        ),
-        None => None,
-    };
     let default = tenancy.default_tenant.as_deref().map(tenant_id).transpose()?;
     let store: Arc<dyn DirectoryStore> = match (tenancy.directory, database) {
         (DirectoryKind::Managed, Some(database)) => Arc::new(DirectoryTable::new(database.directory())),
@@ -86,13 +80,10 @@ pub(super) fn admission(
     static APPS: AtomicU64 = AtomicU64::new(0);
     Ok(Admission {
         app: APPS.fetch_add(1, Ordering::Relaxed),
-        enabled: tenancy.enabled,
-        sources: Sources {
-            header,
-            subdomain: tenancy.subdomain,
-            base_domain: tenancy.base_domain.as_deref().map(Into::into),
-        },
+        asks: sources::asks(config, database, own)?,
         default,
+        hint: sources::hint(config).into(),
+        without: sources::without(config).into(),
         directory: Directory::new(
             store,
             tenancy.directory_ttl,
@@ -100,12 +91,6 @@ pub(super) fn admission(
             plugins,
         ),
     })
-}
-
-/// The tenant header, when it decides what a client gets.
-pub(super) fn vary(admission: &Admission) -> Option<HeaderValue> {
-    let header = admission.sources.header.as_ref().filter(|_| admission.enabled)?;
-    HeaderValue::from_str(header.as_str()).ok()
 }
 
 /// The tenants that must exist: the default one and those of `tenancy.ensure`.

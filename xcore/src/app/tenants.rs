@@ -55,6 +55,29 @@ pub enum TenantError {
         /// Its name.
         id: TenantId,
     },
+    /// The domain is no host name, or an address.
+    #[error(
+        "{domain:?} is no domain; write a host name such as shop.example.com, without scheme, port and path"
+    )]
+    Domain {
+        /// The domain.
+        domain: String,
+    },
+    /// Requests for the domain name their tenant otherwise.
+    #[error(
+        "{domain} is a base domain of this app or below one (`tenancy.base_domain`), so its first label names the tenant already"
+    )]
+    DomainBelowBase {
+        /// The domain.
+        domain: String,
+    },
+    /// The operating system gave no random bytes.
+    #[error("cannot make a key")]
+    Random {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The directory refused.
     #[error("the directory refused")]
     Directory {

@@ -72,11 +72,10 @@ where
 
 /// The tenant of a request, as an argument of an action. I7: it is the one that the call itself belongs to, or none.
 async fn admit(runtime: &Runtime, scope: Scope, parts: &Parts) -> Result<Tenant, Error> {
-    let Parts { headers, uri, extensions, .. } = parts;
     match scope {
-        Scope::Tenant => Ok(runtime.admission.admit(headers, uri, extensions).await?),
+        Scope::Tenant => Ok(runtime.admission.admit(parts).await?),
         Scope::Any => {
-            let named = runtime.admission.admit_named(headers, uri, extensions).await?;
+            let named = runtime.admission.admit_named(parts).await?;
             named.ok_or_else(|| Error::internal(NoTenantHere { scope }))
         }
         Scope::Central => Err(Error::internal(NoTenantHere { scope })),

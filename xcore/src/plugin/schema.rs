@@ -74,6 +74,10 @@ pub trait SchemaDef {
     /// Line and column of `services.database.url`, from 1, when it names a PostgreSQL server. `None` also for an address
     /// that is known at the start only.
     const POSTGRES: Option<(u32, u32)> = None;
+    /// Line and column of `tenancy.jwt`, from 1.
+    const JWT: Option<(u32, u32)> = None;
+    /// Line and column of `tenancy.jwt.jwks_url`, from 1.
+    const JWKS_URL: Option<(u32, u32)> = None;
 }
 
 /// One entry of `plugins` in `xcore.yaml`.

@@ -45,13 +45,22 @@ fn serve_central<P, F, Fut>(
 ) -> Serving<Fut>
 where
     P: Plugin,
-    F: FnOnce(AppContext<P>, Request) -> Fut,
+    F: FnOnce(AppContext<P>, Request) -> Fut + Send + 'static,
     Fut: Future<Output = Response>,
 {
     let call = Call::of_request(spec, request.headers());
     let runtime = mounted.runtime();
     limit_body(runtime, &mut request);
-    let named = runtime.admission.nobody(request.headers(), request.uri(), request.extensions());
+    if runtime.admission.must_wait() {
+        let owned = Arc::clone(mounted);
+        let admitting = async move {
+            let (parts, body) = request.into_parts();
+            owned.runtime().admission.nobody(&parts).await?;
+            Ok(action(AppContext::new(&owned), Request::from_parts(parts, body)))
+        };
+        return Serving::new(call, runtime, spec, Work::Admitting { admitting: Box::pin(admitting) });
+    }
+    let named = runtime.admission.nobody_now(request.headers(), request.uri(), request.extensions());
     let work = match named {
         Ok(()) => Work::Running { running: action(AppContext::new(mounted), request) },
         Err(refused) => Work::Refused { answer: Some(Error::from(refused).into_response()) },
@@ -77,7 +86,7 @@ where
     let admitting = async move {
         let (parts, body) = request.into_parts();
         let admission = &owned.runtime().admission;
-        let tenant = admission.admit_named(&parts.headers, &parts.uri, &parts.extensions).await?;
+        let tenant = admission.admit_named(&parts).await?;
         let context = tenant.map(|tenant| {
             Call::tell_tenant(&span, &tenant);
             Arc::new(P::Context::new(&owned, tenant))

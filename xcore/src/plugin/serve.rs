@@ -53,6 +53,21 @@ where
         let work = Work::Running { running: action(context, request) };
         return Serving { work: supervise(call, Some(limit), work), vary: runtime.vary.clone(), spec };
     }
+    if admission.must_wait() {
+        let (mounted, span) = (Arc::clone(mounted), call.span().clone());
+        let vary = runtime.vary.clone();
+        let admitting = async move {
+            let (parts, body) = request.into_parts();
+            let tenant = mounted.runtime().admission.admit(&parts).await.map_err(Error::from)?;
+            Call::tell_tenant(&span, &tenant);
+            let new = |tenant: &Tenant| P::Context::new(&mounted, tenant.clone());
+            let remembered = mounted.runtime().admission.directory.context_of(&tenant, mounted.slot(), new);
+            let context = remembered.unwrap_or_else(|| Arc::new(new(&tenant)));
+            Ok(action(context, Request::from_parts(parts, body)))
+        };
+        let work = Work::Admitting { admitting: Box::pin(admitting) };
+        return Serving { work: supervise(call, Some(limit), work), vary, spec };
+    }
     let work = match admission.admit_now(request.headers(), request.uri(), request.extensions()) {
         Ok(Ok(tenant)) => {
             call.tenant(&tenant);

@@ -60,6 +60,18 @@ struct Known {
     until: u64,
 }
 
+impl Known {
+    #[inline]
+    fn context<C: Send + Sync + 'static>(
+        &self,
+        slot: usize,
+        make: impl FnOnce(&Tenant) -> C,
+    ) -> Option<Arc<C>> {
+        let context = self.contexts.get(slot)?.get_or_init(|| Arc::new(make(&self.tenant)));
+        Arc::downcast(Arc::clone(context)).ok()
+    }
+}
+
 /// Milliseconds since the directory was made, as of the last tick. Reading the real clock for every request costs as much as the
 /// lookup itself.
 #[derive(Default)]
@@ -129,8 +141,33 @@ impl Directory {
         if found.until <= self.clock.now() {
             return None;
         }
-        let context = found.contexts.get(slot)?.get_or_init(|| Arc::new(make(&found.tenant)));
-        Arc::downcast(Arc::clone(context)).ok()
+        found.context(slot, make)
+    }
+
+    /// The remembered context of a tenant that was admitted already, for the same life of it only.
+    pub(crate) fn context_of<C: Send + Sync + 'static>(
+        &self,
+        tenant: &Tenant,
+        slot: usize,
+        make: impl FnOnce(&Tenant) -> C,
+    ) -> Option<Arc<C>> {
+        let known = self.known.pin();
+        let found = known.get(tenant.id().as_bytes())?;
+        if found.tenant.life() != tenant.life() {
+            return None;
+        }
+        found.context(slot, make)
+    }
+
+    /// A number that changes whenever what the directory keeps may have changed: nothing that was read before is to be
+    /// believed after.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Notes a change of what is kept besides the tenants themselves. For the process that makes it.
+    pub(crate) fn changed(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Forgets everything, also the contexts, which hold the app that holds this.

@@ -1,5 +1,7 @@
 //! Why a request was not admitted to a tenant.
 
+use axum::http::HeaderValue;
+
 use super::{InvalidTenantId, StoreError, TenantId};
 
 /// Why a request was not admitted to a tenant. Each has its own status and problem type.
@@ -27,10 +29,10 @@ pub enum TenancyError {
         name: String,
     },
     /// 400: no source names a tenant and there is no default.
-    #[error("the request names no tenant; send the header {header}")]
+    #[error("the request names no tenant; {hint}")]
     Missing {
-        /// The header to send, or the words for the other way.
-        header: String,
+        /// How to name one.
+        hint: Box<str>,
     },
     /// 400: a source names a tenant, and the action belongs to none.
     #[error("this route belongs to no tenant; send the request without {without}")]
@@ -39,8 +41,52 @@ pub enum TenancyError {
         without: String,
     },
     /// 403: two sources name different tenants.
-    #[error("the header and the host name different tenants; send only one of them, or make them agree")]
-    Disagree,
+    #[error("the {first} and the {second} name different tenants; send only one of them, or make them agree")]
+    Disagree {
+        /// The one that was asked first.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// 401: a token, an API key or another credential proves nothing.
+    #[error("the {source_name} is not accepted: {reason}")]
+    Credential {
+        /// Which source.
+        source_name: &'static str,
+        /// Why, for the client.
+        reason: &'static str,
+        /// What the client is told to send (RFC 9110, section 11.6.1).
+        challenge: HeaderValue,
+    },
+    /// 401: nothing proves the tenant, and `tenancy.require_verified` wants a proof.
+    #[error("nothing in the request proves its tenant; {hint}")]
+    Unverified {
+        /// How to prove one.
+        hint: Box<str>,
+        /// What the client is told to send.
+        challenge: HeaderValue,
+    },
+    /// 403: the header is read from trusted proxies only, and this request comes from somebody else.
+    #[error("the header `{header}` is accepted from the proxies of this app only; do not send it")]
+    UntrustedPeer {
+        /// Which header.
+        header: Box<str>,
+    },
+    /// 400: what a proxy says of the request cannot be read.
+    #[error("the header `{header}` cannot be read")]
+    MalformedForwarded {
+        /// Which header.
+        header: &'static str,
+    },
+    /// 503: a source cannot tell now.
+    #[error("the {source_name} cannot be checked now")]
+    SourceUnavailable {
+        /// Which source.
+        source_name: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// 404: the directory does not know it.
     #[error("there is no such tenant")]
     Unknown,

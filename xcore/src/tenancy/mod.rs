@@ -1,15 +1,58 @@
 //! Who the tenants are and how a request names one.
 //!
 //! A [`TenantId`] is a parsed name; a [`Tenant`] is a name that the [`Directory`] has admitted. Requests name a tenant
-//! through their [sources](Sources): the header first, then the subdomain; when both speak, they must agree.
+//! through their sources, in the order of `tenancy.sources`: a header, the subdomain, a domain of the tenant's own, the path, a
+//! signed token, an API key, and a [source of the app's own](TenantSource). All are asked, and those that name a
+//! tenant must agree; a token and an API key prove it.
+//!
+//! | `sources` | where the tenant is named | keys of `tenancy` |
+//! |---|---|---|
+//! | `header` | `X-Tenant-ID: acme` | `header` |
+//! | `subdomain` | `Host: acme.example.com` | `base_domain`, `base_domains`, `reserved_labels`; without `sources` also `subdomain: true` |
+//! | `domain` | `Host: shop.acme.com`, after `tenant domain add acme shop.acme.com` | |
+//! | `path` | `/t/acme/v1/orders`, which is routed as `/v1/orders` | `path: /t` |
+//! | `jwt` | a claim of `Authorization: Bearer ..`; the Cargo feature `jwt`, and `jwks-url` for keys by URL | `jwt` |
+//! | `api_key` | `X-Api-Key: xk_..`, after `tenant key create acme` | `api_key` |
+//! | `custom` | wherever a [`TenantSource`] looks | |
+//!
+//! ```yaml
+//! tenancy:
+//!   sources: [subdomain, jwt, api_key]
+//!   base_domain: example.com
+//!   jwt: { jwks_url: "https://login.example.com/jwks.json", audience: shop, claim: tenant }
+//!   api_key: { header: X-Api-Key }
+//!   require_verified: true             # a name alone is not enough
+//!   trusted_proxies: [10.0.0.0/8]      # whose Forwarded and X-Forwarded-Host are the host
+//! ```
+//!
+//! | what is wrong | answer | `type`, after `urn:xcore:problem:` |
+//! |---|---|---|
+//! | a name is no tenant id, a host cannot be read, a header is there twice | 400 | `malformed-tenant` |
+//! | nobody is named, and there is no default tenant | 400 | `missing-tenant` |
+//! | a token or key is sent and not good | 401 | `credential-not-accepted` |
+//! | nothing proves the tenant, with `require_verified` | 401 | `credential-missing` |
+//! | two sources name different tenants | 403 | `tenants-disagree` |
+//! | with `trusted_proxies`: somebody else sends the tenant header, or names another host | 403 | `untrusted-peer` |
+//! | there is no such tenant, or it is not active | 404 | `unknown-tenant` |
+//! | the directory or the keys of tokens cannot be read | 503 | `unavailable` |
+//!
+//! Proxies that are trusted must overwrite or drop what their clients send of `Forwarded`, `X-Forwarded-Host` and the tenant header.
 
 mod admission;
+mod chain;
+mod credentials;
 mod directory;
 mod error;
+mod forwarded;
 mod head;
 mod host;
 mod id;
+#[cfg(feature = "jwt")]
+pub(crate) mod jwt;
 mod named;
+mod path;
+mod proxies;
+mod source;
 mod sources;
 mod store;
 mod tenant;
@@ -18,13 +61,19 @@ mod turns;
 pub use directory::Directory;
 pub use error::TenancyError;
 pub use id::{InvalidTenantId, MAX_LEN, TenantId};
-use sources::QuickName;
-pub use sources::Sources;
+pub use source::{Named, TenantSource};
 pub use store::{DirectoryStore, State, StoreError, TenantRecord};
 pub use tenant::Tenant;
 
-pub(crate) use admission::{Admission, Preadmitted};
+pub(crate) use admission::{Admission, Asks, Preadmitted};
+pub(crate) use chain::{Chain, Link};
+pub(crate) use credentials::{CredentialStore, Credentials, KeyHash, Owner, hash_of, hex, new_key};
 pub(crate) use directory::Hold;
 pub(crate) use head::value_of;
+pub(crate) use host::Hosts;
+pub(crate) use path::{nameless, split};
+pub(crate) use proxies::TrustedProxies;
+use sources::QuickName;
+pub(crate) use sources::Sources;
 pub(crate) use store::{Existence, FixedStore, OpenStore};
 pub(crate) use turns::Turns;

@@ -4,18 +4,20 @@ use axum::http::header::HOST;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::head::value_of;
-use super::host::{label_of_host, tenant_of_host};
+use super::host::Hosts;
 use super::{TenancyError, TenantId};
 
-/// The places of a request that can name its tenant, as `xcore.yaml` configures them.
+/// As messages name them.
+pub(super) const HEADER: &str = "header";
+pub(super) const SUBDOMAIN: &str = "subdomain";
+
+/// The plain sources: the header and the subdomain, which are read without waiting.
 #[derive(Debug, Clone)]
-pub struct Sources {
+pub(crate) struct Sources {
     /// `tenancy.header`.
-    pub header: Option<HeaderName>,
-    /// `tenancy.subdomain`.
-    pub subdomain: bool,
-    /// `tenancy.base_domain`.
-    pub base_domain: Option<Box<str>>,
+    pub(crate) header: Option<HeaderName>,
+    /// The hosts whose first label names a tenant, if any do.
+    pub(crate) subdomain: Option<Hosts>,
 }
 
 impl Sources {
@@ -23,13 +25,20 @@ impl Sources {
     ///
     /// # Errors
     /// When a source cannot be read as a tenant id, or two sources name different tenants.
-    pub fn tenant_of(&self, headers: &HeaderMap, uri: &Uri) -> Result<Option<TenantId>, TenancyError> {
-        let by_header = self.by_header(headers)?;
-        if !self.subdomain {
-            return Ok(by_header);
-        }
-        match (by_header, self.by_host(headers, uri)?) {
-            (Some(header), Some(host)) if header != host => Err(TenancyError::Disagree),
+    pub(super) fn tenant_of(&self, headers: &HeaderMap, uri: &Uri) -> Result<Option<TenantId>, TenancyError> {
+        let by_header = match &self.header {
+            Some(name) => by_header(headers, name)?,
+            None => None,
+        };
+        let Some(hosts) = &self.subdomain else { return Ok(by_header) };
+        let by_host = match host_of(headers, uri)? {
+            Some(host) => by_host(host, hosts)?,
+            None => None,
+        };
+        match (by_header, by_host) {
+            (Some(header), Some(host)) if header != host => {
+                Err(TenancyError::Disagree { first: HEADER, second: SUBDOMAIN })
+            }
             (header, host) => Ok(header.or(host)),
         }
     }
@@ -42,11 +51,11 @@ impl Sources {
             Some(header) => only(headers, header),
             None => Ok(None),
         };
-        let by_host = if self.subdomain {
-            let label = |host| label_of_host(host, self.base_domain.as_deref());
-            host_of(headers, uri).and_then(|host| host.map_or(Ok(None), label))
-        } else {
-            Ok(None)
+        let by_host = match &self.subdomain {
+            Some(hosts) => {
+                host_of(headers, uri).and_then(|host| host.map_or(Ok(None), |host| hosts.label(host)))
+            }
+            None => Ok(None),
         };
         match (by_header, by_host) {
             (Ok(Some(name)), Ok(Some(label))) if !name.eq_ignore_ascii_case(label) => QuickName::Unclear,
@@ -55,38 +64,22 @@ impl Sources {
             (Err(_), _) | (_, Err(_)) => QuickName::Unclear,
         }
     }
+}
 
-    /// How a client names its tenant, for a message.
-    pub(crate) fn hint(&self) -> String {
-        match &self.header {
-            Some(header) => header.to_string(),
-            None => "Host with the tenant as its first label".to_owned(),
-        }
-    }
+/// The tenant that the header names.
+pub(super) fn by_header(headers: &HeaderMap, name: &HeaderName) -> Result<Option<TenantId>, TenancyError> {
+    let Some(value) = only(headers, name)? else { return Ok(None) };
+    parse(value, HEADER).map(Some)
+}
 
-    /// How a client names no tenant, for a message.
-    pub(crate) fn without(&self) -> String {
-        match &self.header {
-            Some(header) if self.subdomain => {
-                format!("the header {header} and to a host that is no tenant's")
-            }
-            Some(header) => format!("the header {header}"),
-            None => "a tenant in the host name".to_owned(),
-        }
-    }
+/// The tenant that a host names.
+pub(super) fn by_host(host: &[u8], hosts: &Hosts) -> Result<Option<TenantId>, TenancyError> {
+    hosts.label(host)?.map(|label| parse(label, SUBDOMAIN)).transpose()
+}
 
-    fn by_header(&self, headers: &HeaderMap) -> Result<Option<TenantId>, TenancyError> {
-        let Some(name) = &self.header else { return Ok(None) };
-        let Some(value) = only(headers, name)? else { return Ok(None) };
-        TenantId::parse_bytes(value)
-            .map(Some)
-            .map_err(|problem| TenancyError::Malformed { source_name: "header", problem })
-    }
-
-    fn by_host(&self, headers: &HeaderMap, uri: &Uri) -> Result<Option<TenantId>, TenancyError> {
-        let host = host_of(headers, uri)?;
-        host.map_or(Ok(None), |host| tenant_of_host(host, self.base_domain.as_deref()))
-    }
+/// A name that a source has given.
+pub(super) fn parse(name: &[u8], source_name: &'static str) -> Result<TenantId, TenancyError> {
+    TenantId::parse_bytes(name).map_err(|problem| TenancyError::Malformed { source_name, problem })
 }
 
 /// What a look at the sources tells.
@@ -99,14 +92,14 @@ pub(super) enum QuickName<'a> {
 }
 
 /// RFC 9112, section 3.2.2: the target's own authority counts, and `Host` only without one.
-fn host_of<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Result<Option<&'a [u8]>, TenancyError> {
+pub(super) fn host_of<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Result<Option<&'a [u8]>, TenancyError> {
     match uri.authority() {
         Some(authority) => Ok(authority.as_str().rsplit('@').next().map(str::as_bytes)),
         None => only(headers, &HOST),
     }
 }
 
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, TenancyError> {
+pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, TenancyError> {
     // As many values as names: no header is there twice.
     if headers.len() != headers.keys_len() && headers.get_all(name).iter().nth(1).is_some() {
         return Err(TenancyError::Repeated { name: name.to_string() });
@@ -119,7 +112,8 @@ mod tests {
     use super::*;
 
     fn sources() -> Sources {
-        Sources { header: Some(HeaderName::from_static("x-tenant-id")), subdomain: true, base_domain: None }
+        let hosts = Hosts::new([], ["www"]);
+        Sources { header: Some(HeaderName::from_static("x-tenant-id")), subdomain: Some(hosts) }
     }
 
     fn tenant_of(pairs: &[(&str, &[u8])], uri: &str) -> Result<Option<String>, TenancyError> {
@@ -145,7 +139,7 @@ mod tests {
     #[test]
     fn sources_that_disagree_are_refused() {
         let both: &[(&str, &[u8])] = &[("x-tenant-id", b"acme"), ("host", b"globex.shop.localhost")];
-        assert!(matches!(tenant_of(both, "/"), Err(TenancyError::Disagree)));
+        assert!(matches!(tenant_of(both, "/"), Err(TenancyError::Disagree { .. })));
         let same: &[(&str, &[u8])] = &[("x-tenant-id", b"ACME"), ("host", b"acme.shop.localhost")];
         assert_eq!(tenant_of(same, "/").unwrap().as_deref(), Some("acme"));
     }
@@ -167,6 +161,7 @@ mod tests {
             Some("acme.shop.localhost"),
             Some("globex.shop.localhost:80"),
             Some("127.0.0.1"),
+            Some("www.shop.localhost"),
             Some("a..b"),
         ];
         let names = [None, Some("acme"), Some("ACME"), Some("../x"), Some("globex")];

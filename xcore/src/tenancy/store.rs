@@ -81,6 +81,26 @@ pub enum StoreError {
         /// Its name.
         id: TenantId,
     },
+    /// The domain belongs to a tenant already.
+    #[error("the domain {domain} belongs to tenant `{id}`; remove it there first")]
+    DomainTaken {
+        /// The domain.
+        domain: String,
+        /// Whose it is.
+        id: TenantId,
+    },
+    /// There is no such API key.
+    #[error("there is no API key `{key}`; `tenant key list NAME` shows those of a tenant")]
+    NoSuchKey {
+        /// Its id.
+        key: String,
+    },
+    /// There is no such domain.
+    #[error("the domain {domain} belongs to no tenant; `tenant domain list` shows those that do")]
+    NoSuchDomain {
+        /// The domain.
+        domain: String,
+    },
     /// The directory is not kept by xcore.
     #[error("the directory is {kind}, so tenants cannot be created or deleted; {remedy}")]
     ReadOnly {

@@ -65,6 +65,55 @@ pub(super) enum TenantCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Domains of a tenant's own
+    #[command(subcommand)]
+    Domain(DomainCommand),
+    /// API keys, which prove a tenant
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DomainCommand {
+    /// Give a tenant a domain: a server takes requests for it within a second
+    Add {
+        /// The tenant
+        tenant: String,
+        /// The domain, such as shop.example.com; other scripts are kept as punycode
+        domain: String,
+    },
+    /// Take a domain from the tenant that has it
+    Remove {
+        /// The domain
+        domain: String,
+    },
+    /// List the domains of all tenants, or of one
+    List {
+        /// The tenant
+        tenant: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a key for a tenant and print it: this is the only time that it is shown
+    Create {
+        /// The tenant
+        tenant: String,
+        /// What it is for
+        #[arg(long, default_value = "", value_name = "TEXT")]
+        label: String,
+    },
+    /// List the keys of a tenant, without what is secret of them
+    List {
+        /// The tenant
+        tenant: String,
+    },
+    /// Revoke a key: a server refuses it within a second
+    Revoke {
+        /// Its id, as `list` shows it
+        id: String,
+    },
 }
 
 #[derive(Debug, Args)]

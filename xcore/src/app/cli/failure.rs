@@ -68,14 +68,29 @@ impl Failure {
                 BootError::Config { .. }
                 | BootError::Section { .. }
                 | BootError::Header { .. }
+                | BootError::OwnSource { .. }
+                | BootError::PathTaken { .. }
+                | BootError::NotBuilt { .. }
+                | BootError::TokenKeys { .. }
                 | BootError::Tenant { .. }
                 | BootError::Job { .. },
             ) => 3,
-            Self::Tenant(TenantError::Name { .. } | TenantError::Public | TenantError::IsDefault { .. }) => 2,
-            Self::Tenant(TenantError::Directory { source: StoreError::NotFound { .. } })
+            Self::Tenant(
+                TenantError::Name { .. }
+                | TenantError::Public
+                | TenantError::IsDefault { .. }
+                | TenantError::Domain { .. }
+                | TenantError::DomainBelowBase { .. },
+            ) => 2,
+            Self::Tenant(TenantError::Directory {
+                source:
+                    StoreError::NotFound { .. } | StoreError::NoSuchKey { .. } | StoreError::NoSuchDomain { .. },
+            })
             | Self::Tenancy(TenancyError::Unknown) => 4,
             Self::Action { error } if error.status() == axum::http::StatusCode::NOT_FOUND => 4,
-            Self::Tenant(TenantError::Directory { source: StoreError::Exists { .. } }) => 5,
+            Self::Tenant(TenantError::Directory {
+                source: StoreError::Exists { .. } | StoreError::DomainTaken { .. },
+            }) => 5,
             Self::LeftToDo => 6,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             _ => 1,

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod credentials;
 mod failure;
 mod migrate;
 mod routes;

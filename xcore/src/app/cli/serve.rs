@@ -56,7 +56,7 @@ fn greet(app: &Instance, address: &str, out: &mut impl Write) -> io::Result<()> 
         let readable = placed.facts.actions.iter().find(|spec| spec.is_plain_get())?;
         Some(crate::http::full_path(&config.app.prefix, placed.facts.path, readable))
     });
-    if let (Some(path), Some(header)) = (first, &config.tenancy.header) {
+    if let (Some(path), Some(header)) = (first, crate::app::sources::greeted(config)) {
         writeln!(out, "try:")?;
         for tenant in &config.tenancy.ensure {
             writeln!(out, "  curl -H '{header}: {tenant}' {url}{path}")?;

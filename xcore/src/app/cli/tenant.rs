@@ -1,9 +1,10 @@
-//! `tenant`: creates, lists and deletes.
+//! `tenant`: creates, lists and deletes, and what belongs to a tenant.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use super::arguments::TenantCommand;
+use super::credentials;
 use super::failure::Failure;
 use crate::app::{BootError, Instance, TenantError};
 use crate::db::DatabaseError;
@@ -41,6 +42,8 @@ pub(super) async fn tenant(
             delete(app, &id).await?;
             writeln!(out, "deleted {id}")?;
         }
+        TenantCommand::Domain(command) => credentials::domain(app, command, out).await?,
+        TenantCommand::Key(command) => credentials::key(app, command, out).await?,
     }
     Ok(())
 }

@@ -93,6 +93,8 @@ pub struct App {
     pub(super) entries: &'static [PluginEntry],
     pub(super) offers: [bool; 3],
     pub(super) postgres: Option<(u32, u32)>,
+    pub(super) jwt: Option<(u32, u32)>,
+    pub(super) jwks_url: Option<(u32, u32)>,
     pub(super) claims: &'static [Claims],
 }
 
@@ -106,6 +108,8 @@ impl App {
             entries: S::PLUGINS,
             offers,
             postgres: S::POSTGRES,
+            jwt: S::JWT,
+            jwks_url: S::JWKS_URL,
             claims,
         }
     }

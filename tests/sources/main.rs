@@ -1,0 +1,11 @@
+//! Which tenant a request is admitted to, by everything that can name one.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod credentials;
+mod own;
+mod proxies;
+mod random;
+mod scopes;
+mod shape;
+mod table;
+mod tokens;

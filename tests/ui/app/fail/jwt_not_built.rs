@@ -1,0 +1,5 @@
+//@ yaml: tokens
+
+xcore::app! {}
+
+fn main() {}
