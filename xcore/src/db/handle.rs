@@ -23,7 +23,8 @@ use crate::tenancy::Tenant;
 /// PostgreSQL raw SQL must not name another tenant's schema, see [`db`](crate::db#postgresql).
 ///
 /// Making one does no I/O and cloning is two reference counts. Nothing is held between two statements: a statement
-/// takes a connection and gives it back. [`begin`](TransactionTrait::begin) holds one until the transaction ends.
+/// takes a connection and gives it back. [`begin`](TransactionTrait::begin) holds one until the transaction ends. On
+/// PostgreSQL the server may hear of it with its first statement only: an isolation level's view of the data begins there.
 ///
 /// # Cancellation
 /// A dropped future never leaves a half-done operation to whoever comes next: its connection is reset or closed first.

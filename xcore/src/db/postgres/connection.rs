@@ -195,6 +195,19 @@ impl Connection {
         self.switch_by(text, target, looks.then_some(stood)).await
     }
 
+    /// Moves the session to a target within a transaction. Whether it stays there is known with the end of that, see
+    /// [`Connection::stays`].
+    pub(super) async fn move_within(&mut self, target: Target) -> Result<(), DatabaseError> {
+        let moved = self.switch(target, false).await;
+        self.stands = None;
+        moved
+    }
+
+    /// The transaction that moved the session here was committed.
+    pub(super) fn stays(&mut self, target: Target) {
+        self.stands = Some(target);
+    }
+
     async fn switch_by(
         &mut self,
         text: String,

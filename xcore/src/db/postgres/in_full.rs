@@ -8,8 +8,9 @@ use sea_orm::{DbErr, ExecResult, QueryResult};
 
 use super::alone::{alone, stream_alone, stream_rows};
 use super::lease::Lease;
+use super::plain::Plain;
 use super::pool::Way;
-use super::qualify::{Analysis, Templates};
+use super::qualify::{Analysis, Template, Templates};
 use super::run;
 use super::service::{Postgres, check_life};
 use super::target::Target;
@@ -30,6 +31,31 @@ pub(super) struct InFull {
     id: TenantId,
     analysis: Arc<Analysis>,
     hash: u64,
+}
+
+impl Texts {
+    /// A statement in an open transaction as it is sent in full, if nothing speaks against it. A name that is not found would break the
+    /// transaction, so that all of its tables must be known.
+    pub(super) fn fill(&self, plain: &Plain, id: &TenantId, sql: &Sql) -> Option<(Sql, Verdict)> {
+        if sql.origin == Origin::Script {
+            return None;
+        }
+        let analysis = self.templates.get(&sql.text);
+        let Analysis::Qualified(template) = &*analysis else { return None };
+        let hash = self.hasher.hash_one(&sql.text);
+        plain.holds(id, hash, template.tables()).then(|| filled(template, id, sql))
+    }
+}
+
+/// The statement as it is sent.
+fn filled(template: &Template, id: &TenantId, sql: &Sql) -> (Sql, Verdict) {
+    let mut text = template.fill(id.as_str());
+    if text.len() == sql.text.len() {
+        // Without a table in it the driver would keep one statement for all tenants.
+        text.insert_str(0, &format!("/*{id}*/ "));
+    }
+    let filled = Sql { text, values: sql.values.clone(), origin: sql.origin };
+    (filled, Verdict { writes: template.writes(), ..Verdict::default() })
 }
 
 impl Postgres {
@@ -54,22 +80,17 @@ impl InFull {
         check_life(scope)?;
         let lease = service.pool.lend_for(Target::Tenant(self.id), Way::InFull).await?;
         check_life(scope)?;
-        #[cfg(test)]
-        service.pool.in_full.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        lease.count_in_full();
         Ok((lease, service.pool.plain.admits(&self.id, self.hash)))
     }
 
     /// The statement as it is sent.
     fn filled(&self, sql: &Sql) -> (Sql, Verdict) {
-        // Others are not made.
-        let Analysis::Qualified(template) = &*self.analysis else { return (sql.clone(), judge(&sql.text)) };
-        let mut text = template.fill(self.id.as_str());
-        if text.len() == sql.text.len() {
-            // Without a table in it the driver would keep one statement for all tenants.
-            text.insert_str(0, &format!("/*{}*/ ", self.id));
+        match &*self.analysis {
+            Analysis::Qualified(template) => filled(template, &self.id, sql),
+            // Others are not made.
+            Analysis::Switched(_) => (sql.clone(), judge(&sql.text)),
         }
-        let filled = Sql { text, values: sql.values.clone(), origin: sql.origin };
-        (filled, Verdict { writes: template.writes(), ..Verdict::default() })
     }
 }
 

@@ -11,12 +11,14 @@ use sqlx::PgConnection;
 use tokio::time::timeout;
 
 use super::connection::Connection;
+use super::plain::Plain;
 use super::pool::{Held, Way};
 use super::run;
 use super::target::{Role, Target};
 use super::text::Verdict;
 use super::user_code::Definition;
 use crate::db::DatabaseError;
+use crate::tenancy::TenantId;
 
 /// For how long the answer to a statement that nobody waits for is waited for before its session is closed.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -38,6 +40,7 @@ pub(super) struct Lease {
     fresh: bool,
     /// The search path may be another one within the open transaction.
     displaced: bool,
+    moved: Moved,
     /// Something may have been defined that changes what statements mean.
     defines: bool,
     definition: Option<Definition>,
@@ -53,6 +56,15 @@ enum Running {
     Writes,
 }
 
+/// Whether the open transaction has moved the session to its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    No,
+    Yes,
+    /// It did so behind a savepoint that was undone, perhaps.
+    Undone,
+}
+
 impl Lease {
     pub(super) fn new(held: Held, connection: Connection, target: Target) -> Self {
         Self {
@@ -64,6 +76,7 @@ impl Lease {
             tainted: false,
             fresh: false,
             displaced: false,
+            moved: Moved::No,
             defines: false,
             definition: None,
             by_path: false,
@@ -82,6 +95,16 @@ impl Lease {
         self.broken = false;
     }
 
+    /// The same before anything of a transaction was done.
+    pub(super) async fn renew(&mut self) -> Result<(), DatabaseError> {
+        let Some(held) = &self.held else { return Err(DatabaseError::Closed) };
+        let deadline = Instant::now() + held.pool.limits.acquire_timeout;
+        let connection = held.pool.connect(deadline, self.target).await?;
+        self.replace(connection);
+        self.in_transaction = false;
+        Ok(())
+    }
+
     fn connection(&mut self) -> Result<&mut Connection, DatabaseError> {
         // There is one from `new` until `drop`.
         self.connection.as_mut().ok_or(DatabaseError::Closed)
@@ -96,6 +119,17 @@ impl Lease {
 
     #[cfg(not(test))]
     fn count_switch(&self) {}
+
+    /// Counts a statement that is sent in full.
+    #[cfg(test)]
+    pub(super) fn count_in_full(&self) {
+        if let Some(held) = &self.held {
+            held.pool.in_full.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    #[cfg(not(test))]
+    pub(super) fn count_in_full(&self) {}
 
     /// Makes sure that the session stands on the target.
     pub(super) async fn stand(&mut self) -> Result<(), DatabaseError> {
@@ -264,6 +298,67 @@ impl Lease {
         Ok(())
     }
 
+    /// Makes sure that a transaction is not begun, after a begin that was cut short.
+    pub(super) async fn undo_begin(&mut self) -> Result<(), DbErr> {
+        // Nothing else was done in it, so that it does no more harm than a read.
+        self.running = Some(Running::Reads);
+        self.connection()?.doubt();
+        self.settle().await?;
+        // Without a transaction this is a warning.
+        self.control("ROLLBACK").await?;
+        self.end_transaction();
+        Ok(())
+    }
+
+    /// Sends the begin of a transaction.
+    pub(super) async fn begin(&mut self, text: &str) -> Result<(), DbErr> {
+        // From before it is sent: a begin that is cut short is rolled back (I2).
+        self.in_transaction = true;
+        self.control(text).await
+    }
+
+    /// Moves the session to its target within the open transaction.
+    pub(super) async fn move_within(&mut self) -> Result<(), DbErr> {
+        self.settle().await?;
+        let target = self.target;
+        if self.connection()?.stands_on(target) {
+            return Ok(());
+        }
+        self.count_switch();
+        // Done again when it is cut short.
+        self.running = Some(Running::Reads);
+        let moved = self.connection()?.move_within(target).await;
+        self.running = None;
+        if let Err(DatabaseError::Engine { source }) = &moved
+            && run::is_broken(source)
+        {
+            self.break_off();
+        }
+        moved?;
+        self.moved = Moved::Yes;
+        Ok(())
+    }
+
+    /// The tenant that statements in full may be sent for, and what is known of its schema.
+    pub(super) fn tenant(&self) -> Option<(TenantId, &Plain)> {
+        match (self.target, &self.held) {
+            (Target::Tenant(id), Some(held)) => Some((id, &held.pool.plain)),
+            _ => None,
+        }
+    }
+
+    /// The transaction was committed.
+    pub(super) fn committed(&mut self) {
+        let moved = self.moved;
+        self.end_transaction();
+        if moved == Moved::Yes
+            && !self.tainted
+            && let (Some(connection), target) = (&mut self.connection, self.target)
+        {
+            connection.stays(target);
+        }
+    }
+
     /// The transaction has ended; what it has set outlives it.
     pub(super) fn end_transaction(&mut self) {
         if self.defines
@@ -275,7 +370,9 @@ impl Lease {
         self.in_transaction = false;
         self.definition = None;
         self.displaced = false;
-        if self.tainted
+        // Where the session stands after a rollback is found out by the next switch.
+        let moved = std::mem::replace(&mut self.moved, Moved::No) != Moved::No;
+        if (self.tainted || moved)
             && let Some(connection) = &mut self.connection
         {
             connection.doubt();
@@ -310,7 +407,10 @@ impl Lease {
 
     /// A savepoint was undone, and what put the path in place behind it.
     pub(super) fn went_back(&mut self) {
-        self.displaced |= self.tainted;
+        if self.moved == Moved::Yes {
+            self.moved = Moved::Undone;
+        }
+        self.displaced |= self.tainted || self.moved == Moved::Undone;
     }
 
     /// Finds out that the transaction is still open after SQL that might have ended it, and sets its path again.

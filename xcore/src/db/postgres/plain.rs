@@ -3,7 +3,7 @@
 //! The server is asked in the background, for many schemas at once. Until it has answered, statements go the switched way, so no
 //! request waits for it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use sqlx::{PgConnection, Row};
 use tokio::sync::Notify;
 
 use super::pool::Pool;
-use super::qualify::PLAIN_SCHEMAS;
+use super::qualify::{PLAIN_SCHEMAS, table_key};
 use super::run;
 use super::target::Target;
 use super::text::Verdict;
@@ -31,6 +31,11 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// For how long schemas are collected before the server is asked.
 const COLLECT: Duration = Duration::from_millis(2);
 
+/// What the schemas $1 hold that a statement can name as a table: one row for each schema.
+const TABLES: &str = "SELECT n.nspname::text, pg_catalog.array_agg(c.relname::text) \
+     FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid \
+     WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') GROUP BY n.nspname";
+
 /// How many texts are remembered that a schema refused.
 const REFUSED: u64 = 10_000;
 
@@ -48,9 +53,11 @@ pub(super) struct Plain {
     changes: AtomicU64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Known {
     plain: bool,
+    /// Its tables and views, in order.
+    tables: Arc<[u64]>,
     epoch: u64,
     until: Instant,
     /// Some of its texts are refused.
@@ -77,7 +84,26 @@ impl Default for Plain {
 impl Plain {
     /// Whether the text may be sent in full to the schema. When that is not known it may not, and the server is asked.
     pub(super) fn admits(&self, id: &TenantId, text: u64) -> bool {
-        let Some(known) = self.known.pin().get(id).copied() else {
+        self.knows(id, |known| !(known.refuses && self.refused.contains_key(&(*id, text))))
+    }
+
+    /// Whether the schema is plain, as far as is known.
+    pub(super) fn is_plain(&self, id: &TenantId) -> bool {
+        self.knows(id, |_| true)
+    }
+
+    /// The same as [`Plain::admits`] where a name that is not found does harm: only for texts whose tables the schema is known to hold.
+    pub(super) fn holds(&self, id: &TenantId, text: u64, tables: &[u64]) -> bool {
+        self.knows(id, |known| {
+            tables.iter().all(|table| known.tables.binary_search(table).is_ok())
+                && !(known.refuses && self.refused.contains_key(&(*id, text)))
+        })
+    }
+
+    /// Whether the schema is plain and `holds` says so, too.
+    fn knows(&self, id: &TenantId, holds: impl FnOnce(&Known) -> bool) -> bool {
+        let schemas = self.known.pin();
+        let Some(known) = schemas.get(id) else {
             self.want(id);
             return false;
         };
@@ -92,7 +118,7 @@ impl Plain {
                 return false;
             }
         }
-        known.plain && !(known.refuses && self.refused.contains_key(&(*id, text)))
+        known.plain && holds(known)
     }
 
     fn want(&self, id: &TenantId) {
@@ -105,7 +131,7 @@ impl Plain {
     /// Remembers that a text named something which the schema does not hold.
     pub(super) fn refuse(&self, id: &TenantId, text: u64) {
         self.refused.insert((*id, text), ());
-        self.known.pin().update(*id, |known| Known { refuses: true, ..*known });
+        self.known.pin().update(*id, |known| Known { refuses: true, ..known.clone() });
     }
 
     /// Something was defined: every schema is asked for again.
@@ -134,25 +160,52 @@ impl Plain {
         let (epoch, changes) = (self.epoch.load(Ordering::Acquire), self.changes.load(Ordering::Acquire));
         let wanted = std::mem::take(&mut *self.wanted.lock().unwrap_or_else(PoisonError::into_inner));
         let names: Vec<&str> = wanted.iter().map(TenantId::as_str).collect();
-        let rows = sqlx::query(PLAIN_SCHEMAS).bind(names).fetch_all(connection).await;
-        let trusted = if rows.is_ok() { TRUSTED } else { AGAIN_AFTER };
-        let mut plain = HashSet::new();
-        for row in rows.as_deref().unwrap_or_default() {
-            plain.insert(row.try_get::<String, _>(0)?);
-        }
+        let (mut schemas, trusted, answered) = match look(connection, &names).await {
+            Ok(schemas) => (schemas, TRUSTED, Ok(())),
+            Err(error) => (Schemas::default(), AGAIN_AFTER, Err(error)),
+        };
         let known = self.known.pin();
         for id in &wanted {
-            let plain = plain.contains(id.as_str());
+            let plain = schemas.plain.contains(id.as_str());
             let until = Instant::now() + trusted;
-            known.insert(*id, Known { plain, epoch, until, refuses: false });
+            let tables = schemas.tables.remove(id.as_str()).unwrap_or_else(|| Arc::from([]));
+            known.insert(*id, Known { plain, tables, epoch, until, refuses: false });
         }
         if self.changes.load(Ordering::Acquire) != changes {
             for id in &wanted {
                 known.remove(id);
             }
         }
-        rows.map(drop)
+        answered
     }
+}
+
+/// What the server says of schemas.
+#[derive(Debug, Default)]
+struct Schemas {
+    plain: HashSet<String>,
+    tables: HashMap<String, Arc<[u64]>>,
+}
+
+async fn look(connection: &mut PgConnection, names: &[&str]) -> Result<Schemas, sqlx::Error> {
+    let mut schemas = Schemas::default();
+    for row in sqlx::query(PLAIN_SCHEMAS).bind(names).fetch_all(&mut *connection).await? {
+        schemas.plain.insert(row.try_get(0)?);
+    }
+    // Tenants of one version have the same, and share one list.
+    let mut lists: HashSet<Arc<[u64]>> = HashSet::new();
+    for row in sqlx::query(TABLES).bind(names).fetch_all(connection).await? {
+        let mut tables: Vec<u64> =
+            row.try_get::<Vec<String>, _>(1)?.iter().map(|name| table_key(name)).collect();
+        tables.sort_unstable();
+        let tables: Arc<[u64]> = match lists.get(tables.as_slice()) {
+            Some(list) => Arc::clone(list),
+            None => tables.into(),
+        };
+        lists.insert(Arc::clone(&tables));
+        schemas.tables.insert(row.try_get(0)?, tables);
+    }
+    Ok(schemas)
 }
 
 /// Answers for as long as the pool is open.

@@ -16,7 +16,7 @@ use super::claim::{self, Claims};
 use super::connection::{Connection, prepare_options, with_client_check, with_statement_timeout};
 use super::in_full::Texts;
 use super::lease::Lease;
-use super::pool::{Limits, Pool};
+use super::pool::{Limits, Pool, Way};
 use super::roles::Roles;
 use super::session::PostgresSession;
 use super::target::Target;
@@ -36,7 +36,7 @@ const OPERATORS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Postgres {
     pub(super) pool: Arc<Pool>,
-    pub(super) texts: Texts,
+    pub(super) texts: Arc<Texts>,
     /// Of the server, as a number such as 150003.
     pub(super) version: Option<u32>,
     /// What the sessions beside the pool are opened with.
@@ -79,7 +79,7 @@ impl Postgres {
             roles,
             claims: Claims::new(options.clone()),
             operators: Arc::new(Semaphore::new(OPERATORS)),
-            texts: Texts::default(),
+            texts: Arc::default(),
             version,
             options,
             isolate: settings.isolate,
@@ -288,8 +288,15 @@ impl Backend for Postgres {
         options: TransactionOptions,
     ) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>> {
         async move {
-            let lease = self.lease(scope).await?;
-            let session: Box<dyn Session> = Box::new(PostgresSession::begin(lease, &options).await?);
+            check_life(scope)?;
+            let session: Box<dyn Session> = match self.target(scope) {
+                Target::Tenant(id) if self.pool.plain.is_plain(&id) => {
+                    let lease = self.pool.lend_for(Target::Tenant(id), Way::InFull).await?;
+                    check_life(scope)?;
+                    Box::new(PostgresSession::begin_later(lease, options, Arc::clone(&self.texts)))
+                }
+                _ => Box::new(PostgresSession::begin(self.lease(scope).await?, &options).await?),
+            };
             Ok(session)
         }
         .boxed()

@@ -1,12 +1,17 @@
 //! A transaction on one session, and a session that is pinned for several.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use sea_orm::{AccessMode, DbErr, ExecResult, IsolationLevel, QueryResult, TransactionOptions};
 
 use super::alone::{alone, stream_alone, verdict_of_query};
+use super::in_full::Texts;
 use super::lease::Lease;
+use super::pool::Way;
 use super::run;
+use super::target::Target;
 use super::text::{Verdict, judge};
 use crate::db::DatabaseError;
 use crate::db::backend::{Rows, Session, Sql};
@@ -16,6 +21,17 @@ use crate::db::rows::RowStream;
 pub(super) struct PostgresSession {
     lease: Lease,
     level: u32,
+    stage: Stage,
+}
+
+/// How the statements of a transaction find their tables.
+enum Stage {
+    /// Nothing was sent. The first statement tells how the transaction begins.
+    Unsent { options: TransactionOptions, texts: Arc<Texts> },
+    /// They name them in full, and the path of the session names nobody or the tenant.
+    InFull { texts: Arc<Texts> },
+    /// By the path of the session.
+    ByPath,
 }
 
 pub(super) fn begin_text(options: &TransactionOptions) -> String {
@@ -38,15 +54,61 @@ pub(super) fn begin_text(options: &TransactionOptions) -> String {
 
 impl PostgresSession {
     pub(super) async fn begin(mut lease: Lease, options: &TransactionOptions) -> Result<Self, DbErr> {
-        // From before it is sent: a begin that is cut short is rolled back (I2).
-        lease.in_transaction = true;
-        lease.control(begin_text(options)).await?;
-        Ok(Self { lease, level: 1 })
+        lease.begin(&begin_text(options)).await?;
+        Ok(Self { lease, level: 1, stage: Stage::ByPath })
+    }
+
+    /// A transaction of a tenant whose statements name their tables in full for as long as all of them are understood. It is begun with
+    /// the first of them, so that one that goes by the path needs no second switch.
+    pub(super) fn begin_later(lease: Lease, options: TransactionOptions, texts: Arc<Texts>) -> Self {
+        Self { lease, level: 1, stage: Stage::Unsent { options, texts } }
     }
 
     pub(super) async fn pin(mut lease: Lease) -> Result<Self, DbErr> {
         lease.pin().await?;
-        Ok(Self { lease, level: 0 })
+        Ok(Self { lease, level: 0, stage: Stage::ByPath })
+    }
+
+    /// Begins the transaction if it is not begun, for a statement that goes this way.
+    async fn begin_for(&mut self, way: Way) -> Result<(), DbErr> {
+        let Stage::Unsent { options, texts } = &self.stage else { return Ok(()) };
+        let (text, texts) = (begin_text(options), Arc::clone(texts));
+        if self.lease.in_transaction {
+            self.lease.undo_begin().await?;
+        }
+        self.lease.stand_as(way).await?;
+        let mut begun = self.lease.begin(&text).await;
+        if begun.as_ref().is_err_and(run::is_broken_by) {
+            // The session had died in the pool.
+            self.lease.renew().await?;
+            self.lease.stand_as(way).await?;
+            begun = self.lease.begin(&text).await;
+        }
+        begun?;
+        self.stage = if way == Way::InFull { Stage::InFull { texts } } else { Stage::ByPath };
+        Ok(())
+    }
+
+    /// What is sent for a statement, and what that may be kept for, once the session is ready for it.
+    async fn prepare(&mut self, sql: Sql) -> Result<(Sql, Verdict, Target), DbErr> {
+        let verdict = Self::admit(&sql)?;
+        let filled = match (&self.stage, self.lease.tenant()) {
+            (Stage::Unsent { texts, .. } | Stage::InFull { texts }, Some((id, plain))) => {
+                texts.fill(plain, &id, &sql)
+            }
+            _ => None,
+        };
+        if let Some((sql, verdict)) = filled {
+            self.begin_for(Way::InFull).await?;
+            self.lease.count_in_full();
+            return Ok((sql, verdict, Target::Nobody));
+        }
+        self.begin_for(Way::Switched).await?;
+        if let Stage::InFull { .. } = self.stage {
+            self.lease.move_within().await?;
+            self.stage = Stage::ByPath;
+        }
+        Ok((sql, verdict, self.lease.target()))
     }
 
     fn admit(sql: &Sql) -> Result<Verdict, DbErr> {
@@ -59,9 +121,13 @@ impl PostgresSession {
         Ok(verdict)
     }
 
-    async fn end(&mut self, text: &'static str) -> Result<(), DbErr> {
-        self.lease.control(text).await?;
-        self.lease.end_transaction();
+    async fn end(&mut self, text: &'static str, ended: fn(&mut Lease)) -> Result<(), DbErr> {
+        // Of a transaction without statements the server has not heard.
+        let unsent = matches!(self.stage, Stage::Unsent { .. }) && !self.lease.in_transaction;
+        if !unsent {
+            self.lease.control(text).await?;
+        }
+        ended(&mut self.lease);
         self.level = 0;
         Ok(())
     }
@@ -81,8 +147,7 @@ impl Session for PostgresSession {
                 let result = alone!(lease, sql, verdict, execute);
                 return lease.without_transaction(verdict, result).await;
             }
-            let verdict = Self::admit(&sql)?;
-            let target = self.lease.target();
+            let (sql, verdict, target) = self.prepare(sql).await?;
             let result = run::execute(self.lease.start(verdict).await?, &sql, target).await;
             self.lease.finish(result.as_ref().err());
             result
@@ -98,8 +163,7 @@ impl Session for PostgresSession {
                 let lease = &mut self.lease;
                 return alone!(lease, sql, verdict, query_one);
             }
-            let verdict = Self::admit(&sql)?;
-            let target = self.lease.target();
+            let (sql, verdict, target) = self.prepare(sql).await?;
             let result = run::query_one(self.lease.start(verdict).await?, &sql, target).await;
             self.lease.finish(result.as_ref().err());
             result
@@ -115,8 +179,7 @@ impl Session for PostgresSession {
                 let lease = &mut self.lease;
                 return alone!(lease, sql, verdict, query_all);
             }
-            let verdict = Self::admit(&sql)?;
-            let target = self.lease.target();
+            let (sql, verdict, target) = self.prepare(sql).await?;
             let result = run::query_all(self.lease.start(verdict).await?, &sql, target).await;
             self.lease.finish(result.as_ref().err());
             result
@@ -136,11 +199,14 @@ impl Session for PostgresSession {
             })
             .boxed());
         }
-        let verdict = Self::admit(&sql)?;
-        let lease = &mut self.lease;
+        Self::admit(&sql)?;
         // Begins at the first poll, so that a stream that is never polled leaves nothing under way.
         Ok(RowStream::produce(move |table| async move {
-            let target = lease.target();
+            let (sql, verdict, target) = match self.prepare(sql).await {
+                Ok(prepared) => prepared,
+                Err(error) => return table.put(Err(error)).await,
+            };
+            let lease = &mut self.lease;
             let connection = match lease.start(verdict).await {
                 Ok(connection) => connection,
                 Err(error) => return table.put(Err(error)).await,
@@ -161,11 +227,11 @@ impl Session for PostgresSession {
         async move {
             if self.level == 0 {
                 self.lease.stand_again().await?;
-                self.lease.in_transaction = true;
-                self.lease.control(begin_text(&options)).await?;
+                self.lease.begin(&begin_text(&options)).await?;
                 self.level = 1;
                 return Ok(());
             }
+            self.begin_for(Way::InFull).await?;
             let level = self.level + 1;
             self.lease.control(format!("SAVEPOINT xcore_{level}")).await?;
             self.level = level;
@@ -179,7 +245,7 @@ impl Session for PostgresSession {
             if level <= 1 {
                 // `COMMIT` of a transaction that has failed, or was ended by raw SQL, is answered without an error though
                 // nothing is committed. A savepoint is refused in both cases, and then the rest is not run.
-                return self.end("SAVEPOINT xcore_end; COMMIT").await;
+                return self.end("SAVEPOINT xcore_end; COMMIT", Lease::committed).await;
             }
             self.lease.control(format!("RELEASE xcore_{level}")).await?;
             self.level = level - 1;
@@ -191,7 +257,7 @@ impl Session for PostgresSession {
     fn rollback(&mut self, level: u32) -> BoxFuture<'_, Result<(), DbErr>> {
         async move {
             if level <= 1 {
-                return self.end("ROLLBACK").await;
+                return self.end("ROLLBACK", Lease::end_transaction).await;
             }
             self.lease.control(format!("ROLLBACK TO xcore_{level}; RELEASE xcore_{level}")).await?;
             self.lease.went_back();

@@ -66,4 +66,5 @@ mod tests;
 
 pub(super) use analysis::Analysis;
 pub(super) use plain::PLAIN_SCHEMAS;
+pub(super) use template::{Template, table_key};
 pub(super) use templates::Templates;

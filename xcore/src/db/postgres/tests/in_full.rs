@@ -7,17 +7,18 @@ use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Statement, TransactionTra
 
 use super::{Kitchen, TABLES, bake, cake, count, eventually, id};
 use crate::db::postgres::mutants::Mutant;
+use crate::db::postgres::target::Target;
 use crate::db::{DatabaseError, TenantDb};
 
 const READ: &str = "SELECT name FROM cake ORDER BY id";
 
 impl Kitchen {
-    fn switches(&self) -> usize {
+    pub(super) fn switches(&self) -> usize {
         self.postgres.pool.switches.load(Ordering::Relaxed)
     }
 
     /// Waits until a tenant's schema is known to be plain.
-    async fn plain(&self, names: &[&str]) {
+    pub(super) async fn plain(&self, names: &[&str]) {
         for name in names {
             eventually("that the schema is known", || async {
                 self.postgres.pool.plain.admits(&id(name), 0)
@@ -69,15 +70,14 @@ const AUDIT: &str = "CREATE FUNCTION acme.audit() RETURNS trigger LANGUAGE plpgs
 
 async fn audited(mutant: Mutant) -> (u64, u64) {
     let kitchen = Kitchen::with(|settings| settings.connections = 1).await;
-    let [acme, globex] = [kitchen.tenant("acme").await, kitchen.tenant("globex").await];
+    let [acme, _] = [kitchen.tenant("acme").await, kitchen.tenant("globex").await];
     kitchen.sql("CREATE TABLE acme.audit (name text); CREATE TABLE globex.audit (name text)").await;
     kitchen.plain(&["acme", "globex"]).await;
     let _unnoticed = kitchen.postgres.pool.watching.lock().await;
     kitchen.sql(AUDIT).await;
     kitchen.postgres.pool.mutant.choose(mutant);
     // The session is left on the path of globex.
-    let open = globex.begin().await.unwrap();
-    open.commit().await.unwrap();
+    drop(kitchen.pool().lend(Target::Tenant(id("globex"))).await.unwrap());
     bake(&acme, "secret").await;
     let audits = async |schema: &str| {
         let mut beside = kitchen.beside().await;

@@ -13,6 +13,7 @@ mod roles;
 mod sessions;
 mod tls;
 mod transactions;
+mod transactions_in_full;
 
 use std::io::Write;
 use std::net::TcpListener;
