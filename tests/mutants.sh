@@ -53,6 +53,10 @@ mutate() {
     local file=$1 pattern=$2 replacement=$3 prelude=${4:-}
     local matches
     matches=$(perl -0ne "\$body = (split /#\\[cfg\\(test\\)\\]/)[0]; \$n = () = \$body =~ /$pattern/g; print \$n" "$root/$file")
+    if [[ $matches -eq 0 ]]; then
+        echo "ABSENT    $file, /$pattern/"
+        survivors+=("$file, /$pattern/ (is not there, so it shows nothing)")
+    fi
     for ((number = 1; number <= matches; number++)); do
         NUMBER=$number REPLACEMENT=$replacement PRELUDE=$prelude perl -0pe \
             "my \$n = 0; s/$pattern/++\$n == \$ENV{NUMBER} ? \$ENV{REPLACEMENT} : \$&/ge; s/\\A((?:\\/\\/!.*\\n)*)/\$1\$ENV{PRELUDE}/" \
@@ -97,10 +101,10 @@ fi
 
 if [[ $what == all || $what == scopes ]]; then
     tests=(cargo test -q -p xcore-tests --test scopes)
-    mutate xcore/src/tenancy/named.rs 'Err\(TenancyError::Unexpected \{ without: self\.sources\.without\(\) \}\)' 'Ok(())'
-    mutate xcore/src/tenancy/named.rs 'Named::Nobody => Ok\(None\),' \
-        'Named::Nobody => self.directory.admit(&self.default.unwrap()).await.map(Some),'
-    mutate xcore/src/tenancy/named.rs 'if self\.enabled' 'if true'
+    mutate xcore/src/tenancy/named.rs 'Err\(TenancyError::Unexpected \{ without: self\.without\.clone\(\)\.into\(\) \}\)' 'Ok(())'
+    mutate xcore/src/tenancy/named.rs 'Whom::Nobody => Ok\(None\),' \
+        'Whom::Nobody => self.directory.admit(&self.default.unwrap()).await.map(Some),'
+    mutate xcore/src/app/sources.rs 'if !tenancy\.enabled' 'if false'
     mutate xcore/src/plugin/context.rs 'match scope \{' 'match Scope::Tenant {'
     mutate xcore/src/app/instance.rs 'if spec\.scope == Scope::' 'if false && spec.scope == Scope::'
 fi
