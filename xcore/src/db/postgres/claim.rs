@@ -218,6 +218,23 @@ pub(super) async fn wait_for(connection: &mut PgConnection, lock: i64) -> Result
     Ok(())
 }
 
+/// The same for so long. The server is asked once at least, however long its answer takes: that it is slow does not mean
+/// that somebody else has the lock.
+pub(super) async fn wait_for_at_most(
+    connection: &mut PgConnection,
+    lock: i64,
+    at_most: Duration,
+) -> Result<bool, sqlx::Error> {
+    let deadline = Instant::now() + at_most;
+    while !try_lock(connection, lock).await? {
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        sleep(PAUSE).await;
+    }
+    Ok(true)
+}
+
 async fn try_lock(connection: &mut PgConnection, lock: i64) -> Result<bool, sqlx::Error> {
     let text = format!("SELECT pg_catalog.pg_try_advisory_lock({lock})");
     connection.fetch_one(AssertSqlSafe(text)).await?.try_get_unchecked(0)

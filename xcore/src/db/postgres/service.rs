@@ -9,7 +9,6 @@ use futures_util::{FutureExt, StreamExt};
 use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, TransactionOptions};
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
 
 use super::alone::{alone, stream_alone, verdict_of_query};
 use super::claim::{self, Claims};
@@ -175,9 +174,10 @@ impl Postgres {
         let evacuated = (self.pool.evacuate(*id).await?, elsewhere().await?);
         let (mut operator, permit) = self.operator().await?;
         let id = *id;
-        let lock = claim::wait_for(&mut operator.raw, schema::lock_key(Target::Tenant(id)));
-        let waited = self.drain_timeout;
-        timeout(waited, lock).await.map_err(|_late| DatabaseError::StillUsed { tenant: id, waited })??;
+        let (lock, waited) = (schema::lock_key(Target::Tenant(id)), self.drain_timeout);
+        if !claim::wait_for_at_most(&mut operator.raw, lock, waited).await? {
+            return Err(DatabaseError::StillUsed { tenant: id, waited });
+        }
         // Behind the lock, see `claim.rs`.
         claim.check().await?;
         // In one piece, also when the caller goes away: nobody may begin to use a schema that is being dropped.

@@ -246,3 +246,19 @@ async fn a_removal_waits_for_the_migration_of_another_process_and_one_that_comes
     let made = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'cake'";
     assert_eq!(server.fetch_one(made).await.unwrap().get::<i64, _>(0), 0);
 }
+
+/// However busy the server is: that its answer takes longer than the limit does not mean that somebody has the lock.
+#[tokio::test]
+async fn a_removal_without_any_time_asks_whether_somebody_changes_the_schema() {
+    let kitchen = Kitchen::with(|settings| settings.drain_timeout = Duration::ZERO).await;
+    kitchen.database.provision(&id("acme")).await.unwrap();
+    let mut changes = kitchen.beside().await;
+    let lock = crate::db::postgres::schema::lock_key(crate::db::postgres::target::Target::Tenant(id("acme")));
+    let text = |what| sqlx::AssertSqlSafe(format!("SELECT {what}({lock})"));
+    changes.execute(text("pg_advisory_lock")).await.unwrap();
+    let used = kitchen.database.remove(&id("acme"), &()).await;
+    assert!(matches!(used, Err(DatabaseError::StillUsed { .. })), "{used:?}");
+    changes.execute(text("pg_advisory_unlock")).await.unwrap();
+    kitchen.database.remove(&id("acme"), &()).await.unwrap();
+    assert!(!kitchen.database.exists(&id("acme")).await.unwrap());
+}
