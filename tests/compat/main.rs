@@ -11,7 +11,6 @@
 //!
 //! | operation | takes | instead |
 //! |---|---|---|
-//! | `SchemaBuilder::sync` | a `sea_schema::Connection` | `SchemaBuilder::apply`, or a migration |
 //! | `get_schema_builder` | is a method of `DatabaseConnection` and `DatabaseExecutor` | `Schema::new(backend).builder()` |
 //! | `MigratorTrait::{up, down, fresh, refresh, reset, uninstall}`, `SchemaManager::new` | `IntoSchemaManagerConnection` | a plugin's `migrations` |
 //! | `ping`, `close`, `get_*_connection_pool`, `set_metric_callback` | are methods of `DatabaseConnection` | nothing: the pool is not the tenant's |
@@ -35,6 +34,7 @@ mod rows;
 mod save;
 mod stage;
 mod streams;
+mod sync;
 mod tables;
 mod trace;
 mod transactions;
@@ -185,6 +185,23 @@ async fn compare_migrations(stage: Stage) {
     stage.end().await;
 }
 
+/// Tables that are made and grown by their entities, through every kind of handle.
+async fn compare_sync(stage: Stage) {
+    let mut differences = Vec::new();
+    for _ in ["first", "warm"] {
+        differences.extend(sync::run(&stage.bare).await.differences(&sync::run(&stage.tenant).await, &[]));
+    }
+    let session = stage.tenant.session().await.unwrap();
+    differences.extend(sync::run(&stage.bare).await.differences(&sync::run(&session).await, &[]));
+    drop(session);
+    let (one, two) = (stage.bare.begin().await.unwrap(), stage.tenant.begin().await.unwrap());
+    differences.extend(sync::run(&one).await.differences(&sync::run(&two).await, &[]));
+    one.commit().await.unwrap();
+    two.commit().await.unwrap();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    stage.end().await;
+}
+
 async fn within_a_minute(work: impl Future<Output = ()>) {
     tokio::time::timeout(Duration::from_secs(60), work).await.unwrap();
 }
@@ -209,4 +226,15 @@ async fn a_migrator_on_sqlite_makes_the_tables_that_seaorm_alone_makes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_migrator_on_postgresql_makes_the_tables_that_seaorm_alone_makes() {
     within_a_minute(compare_migrations(Stage::postgres().await)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_sync_on_sqlite_does_what_seaorm_alone_does() {
+    within_a_minute(compare_sync(Stage::sqlite().await)).await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_sync_on_postgresql_does_what_seaorm_alone_does() {
+    within_a_minute(compare_sync(Stage::postgres().await)).await;
 }

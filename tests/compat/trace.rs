@@ -11,7 +11,7 @@ pub(crate) struct Trace {
     pub(crate) steps: Vec<Step>,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) name: String,
     pub(crate) result: String,

@@ -90,6 +90,10 @@ impl TenantClaim for () {
     }
 }
 
+/// A row as the driver has it.
+#[cfg(feature = "schema-sync")]
+pub(crate) type DriverRow = sea_schema::sqlx_types::SqlxRow;
+
 /// Rows as they come.
 pub(crate) type Rows<'a> = BoxStream<'a, Result<QueryResult, DbErr>>;
 
@@ -110,6 +114,10 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// Runs a statement outside a transaction and gives all rows.
     fn query_all<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Vec<QueryResult>, DbErr>>;
+
+    /// The same as the driver has them. SeaORM's schema sync reads those, and no `QueryResult` gives one back.
+    #[cfg(feature = "schema-sync")]
+    fn driver_rows<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Vec<DriverRow>, DbErr>>;
 
     /// Runs a statement outside a transaction and gives its rows one by one.
     fn stream<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Rows<'static>, DbErr>>;
@@ -193,6 +201,10 @@ pub(crate) trait Session: Send {
     fn query_one(&mut self, sql: Sql) -> BoxFuture<'_, Result<Option<QueryResult>, DbErr>>;
 
     fn query_all(&mut self, sql: Sql) -> BoxFuture<'_, Result<Vec<QueryResult>, DbErr>>;
+
+    /// The rows as the driver has them.
+    #[cfg(feature = "schema-sync")]
+    fn driver_rows(&mut self, sql: Sql) -> BoxFuture<'_, Result<Vec<DriverRow>, DbErr>>;
 
     fn stream(&mut self, sql: Sql) -> Result<Rows<'_>, DbErr>;
 

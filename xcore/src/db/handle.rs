@@ -119,6 +119,16 @@ macro_rules! sea_orm_traits {
             }
         }
 
+        #[cfg(feature = "schema-sync")]
+        impl $handle {
+            pub(super) async fn driver_rows(
+                &self,
+                sql: Sql,
+            ) -> Result<Vec<super::backend::DriverRow>, DbErr> {
+                self.backend.driver_rows(&self.scope, sql).await
+            }
+        }
+
         impl ConnectionTrait for $handle {
             fn get_database_backend(&self) -> DbBackend {
                 self.backend.dialect()

@@ -83,6 +83,22 @@
 //! takes it when the server has it and asks for no proof of who the server is; `require` goes on with TLS only, and asks
 //! for no proof either; `verify-ca` and `verify-full` ask for a certificate that the machine trusts, or the one that
 //! `sslrootcert` names. Over a network that is not your own, use `verify-full`.
+//!
+//! # Schema sync
+//! With the Cargo feature `schema-sync` SeaORM's `SchemaBuilder::sync` works on every handle, session and transaction here: it makes the
+//! tables, columns, keys and indexes that entities have and the database lacks. A tenant's sync looks at the tenant's own tables only:
+//! where a shared table has the name of an entity, the tenant gets one of its own. An entity that names a schema
+//! (`schema_name`) is looked for there, as in any statement. It holds no lock, so let one process at a time do it; SeaORM calls
+//! it experimental. For what goes to production write migrations.
+//!
+//! ```no_run
+//! # #[cfg(feature = "schema-sync")]
+//! # async fn sync<E: sea_orm::EntityTrait>(db: &xcore::db::TenantDb, entity: E) -> Result<(), sea_orm::DbErr> {
+//! use sea_orm::{ConnectionTrait, Schema};
+//!
+//! Schema::new(db.get_database_backend()).builder().register(entity).sync(db).await
+//! # }
+//! ```
 
 mod backend;
 mod database;
@@ -92,6 +108,8 @@ mod migrations;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rows;
+#[cfg(feature = "schema-sync")]
+mod schema_sync;
 mod session;
 mod settings;
 mod sqlite;

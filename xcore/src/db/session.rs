@@ -44,6 +44,17 @@ impl DbSession {
     }
 }
 
+#[cfg(feature = "schema-sync")]
+impl DbSession {
+    pub(super) async fn driver_rows(
+        &self,
+        sql: super::backend::Sql,
+    ) -> Result<Vec<super::backend::DriverRow>, DbErr> {
+        self.check()?;
+        self.pinned.driver_rows(sql).await.map_err(of_session)
+    }
+}
+
 /// The error that speaks of a session.
 fn of_session(error: DbErr) -> DbErr {
     match DatabaseError::find_in(&error) {

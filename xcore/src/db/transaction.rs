@@ -177,6 +177,11 @@ impl Transaction {
         Pinned::of(&self.shared, self.level).await?.session()?.query_all(sql).await
     }
 
+    #[cfg(feature = "schema-sync")]
+    pub(super) async fn driver_rows(&self, sql: Sql) -> Result<Vec<super::backend::DriverRow>, DbErr> {
+        Pinned::of(&self.shared, self.level).await?.session()?.driver_rows(sql).await
+    }
+
     /// The stream holds the transaction: nothing else runs on it until the stream is dropped.
     async fn do_stream(&self, sql: Sql) -> Result<RowStream<'_>, DbErr> {
         let mut pinned = Pinned::of(&self.shared, self.level).await?;

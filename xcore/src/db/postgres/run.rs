@@ -8,6 +8,8 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Postgres};
 
 use super::kept::Kept;
+#[cfg(feature = "schema-sync")]
+use crate::db::backend::DriverRow;
 use crate::db::backend::{Origin, Sql};
 
 /// A statement with its values.
@@ -44,6 +46,17 @@ pub(super) async fn query_all(
 ) -> Result<Vec<QueryResult>, DbErr> {
     let rows = query(sql, kept.into()).fetch_all(connection).await.map_err(query_error)?;
     Ok(rows.into_iter().map(QueryResult::from).collect())
+}
+
+/// The rows as the driver has them.
+#[cfg(feature = "schema-sync")]
+pub(super) async fn driver_rows(
+    connection: &mut PgConnection,
+    sql: &Sql,
+    kept: impl Into<Kept>,
+) -> Result<Vec<DriverRow>, DbErr> {
+    let rows = query(sql, kept.into()).fetch_all(connection).await.map_err(query_error)?;
+    Ok(rows.into_iter().map(DriverRow::Postgres).collect())
 }
 
 pub(super) fn stream<'c>(

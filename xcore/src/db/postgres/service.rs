@@ -22,6 +22,8 @@ use super::target::Target;
 use super::text::{Verdict, judge};
 use super::user_code::{Definition, UserCode};
 use super::{migrate, roles, schema, watch};
+#[cfg(feature = "schema-sync")]
+use crate::db::backend::DriverRow;
 use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
@@ -263,6 +265,16 @@ impl Backend for Postgres {
             let verdict = verdict_of_query(&sql)?;
             let mut lease = self.lease(scope).await?;
             alone!(lease, sql, verdict, query_all)
+        }
+        .boxed()
+    }
+
+    #[cfg(feature = "schema-sync")]
+    fn driver_rows<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Vec<DriverRow>, DbErr>> {
+        async move {
+            let verdict = verdict_of_query(&sql)?;
+            let mut lease = self.lease(scope).await?;
+            alone!(lease, sql, verdict, driver_rows)
         }
         .boxed()
     }

@@ -14,6 +14,8 @@ use super::run;
 use super::target::Target;
 use super::text::{Verdict, judge};
 use crate::db::DatabaseError;
+#[cfg(feature = "schema-sync")]
+use crate::db::backend::DriverRow;
 use crate::db::backend::{Rows, Session, Sql};
 use crate::db::rows::RowStream;
 
@@ -181,6 +183,23 @@ impl Session for PostgresSession {
             }
             let (sql, verdict, target) = self.prepare(sql).await?;
             let result = run::query_all(self.lease.start(verdict).await?, &sql, target).await;
+            self.lease.finish(result.as_ref().err());
+            result
+        }
+        .boxed()
+    }
+
+    #[cfg(feature = "schema-sync")]
+    fn driver_rows(&mut self, sql: Sql) -> BoxFuture<'_, Result<Vec<DriverRow>, DbErr>> {
+        async move {
+            if self.level == 0 {
+                let verdict = verdict_of_query(&sql)?;
+                self.lease.stand_again().await?;
+                let lease = &mut self.lease;
+                return alone!(lease, sql, verdict, driver_rows);
+            }
+            let (sql, verdict, target) = self.prepare(sql).await?;
+            let result = run::driver_rows(self.lease.start(verdict).await?, &sql, target).await;
             self.lease.finish(result.as_ref().err());
             result
         }

@@ -7,6 +7,8 @@ use sea_query_sqlx::SqlxValues;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Executor, Sqlite, SqliteConnection};
 
+#[cfg(feature = "schema-sync")]
+use crate::db::backend::DriverRow;
 use crate::db::backend::{Origin, Sql};
 
 fn query(sql: Sql) -> Query<'static, Sqlite, SqlxValues> {
@@ -47,6 +49,16 @@ pub(super) async fn query_all(
 ) -> Result<Vec<QueryResult>, DbErr> {
     let rows = query(sql).fetch_all(connection).await.map_err(query_error)?;
     Ok(rows.into_iter().map(QueryResult::from).collect())
+}
+
+/// The rows as the driver has them.
+#[cfg(feature = "schema-sync")]
+pub(super) async fn driver_rows(
+    connection: &mut SqliteConnection,
+    sql: Sql,
+) -> Result<Vec<DriverRow>, DbErr> {
+    let rows = query(sql).fetch_all(connection).await.map_err(query_error)?;
+    Ok(rows.into_iter().map(DriverRow::Sqlite).collect())
 }
 
 pub(super) fn stream(

@@ -18,6 +18,8 @@ use super::registry::Registry;
 use super::session::{Begin, SqliteSession};
 use super::text::{Verdict, judge};
 use super::{migrate, run};
+#[cfg(feature = "schema-sync")]
+use crate::db::backend::DriverRow;
 use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
 use crate::db::rows::RowStream;
 use crate::db::{DatabaseError, DatabaseSettings, MigrationReport, Migrations, OpenMode};
@@ -247,6 +249,18 @@ impl Backend for Sqlite {
             let verdict = verdict_of_query(&sql)?;
             let mut lease = self.lease(scope, verdict).await?;
             let result = run::query_all(lease.start(verdict).await?, sql).await;
+            lease.finish(result.as_ref().err());
+            result
+        }
+        .boxed()
+    }
+
+    #[cfg(feature = "schema-sync")]
+    fn driver_rows<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Vec<DriverRow>, DbErr>> {
+        async move {
+            let verdict = verdict_of_query(&sql)?;
+            let mut lease = self.lease(scope, verdict).await?;
+            let result = run::driver_rows(lease.start(verdict).await?, sql).await;
             lease.finish(result.as_ref().err());
             result
         }

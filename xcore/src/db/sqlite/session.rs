@@ -9,6 +9,8 @@ use super::run;
 use super::service::{execute_alone, verdict_of, verdict_of_query};
 use super::text::{Verdict, judge};
 use crate::db::DatabaseError;
+#[cfg(feature = "schema-sync")]
+use crate::db::backend::DriverRow;
 use crate::db::backend::{Rows, Session, Sql};
 use crate::db::rows::RowStream;
 
@@ -161,6 +163,24 @@ impl Session for SqliteSession {
                 self.be_ready(verdict).await?;
             }
             let result = run::query_all(self.lease.start(verdict).await?, sql).await;
+            self.lease.finish(result.as_ref().err());
+            if alone {
+                self.lease.give_writer_back();
+            }
+            result
+        }
+        .boxed()
+    }
+
+    #[cfg(feature = "schema-sync")]
+    fn driver_rows(&mut self, sql: Sql) -> BoxFuture<'_, Result<Vec<DriverRow>, DbErr>> {
+        async move {
+            let alone = self.level == 0;
+            let verdict = if alone { verdict_of_query(&sql)? } else { self.admit(&sql)? };
+            if alone {
+                self.be_ready(verdict).await?;
+            }
+            let result = run::driver_rows(self.lease.start(verdict).await?, sql).await;
             self.lease.finish(result.as_ref().err());
             if alone {
                 self.lease.give_writer_back();

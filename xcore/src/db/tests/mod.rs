@@ -6,6 +6,8 @@ mod isolation;
 mod migrations;
 mod open_files;
 mod raw_sql;
+#[cfg(feature = "schema-sync")]
+mod schema_sync;
 mod sessions;
 mod transactions;
 

@@ -17,6 +17,8 @@ use super::super::service::check_life;
 use super::session::{PooledSession, judge_alone};
 use super::texts::Texts;
 use super::{Unit, Units, probe};
+#[cfg(feature = "schema-sync")]
+use crate::db::backend::DriverRow;
 use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
@@ -133,6 +135,11 @@ impl Backend for Pooled {
 
     fn query_all<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Vec<QueryResult>, DbErr>> {
         async move { run_alone!(self, scope, sql, query_all) }.boxed()
+    }
+
+    #[cfg(feature = "schema-sync")]
+    fn driver_rows<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Vec<DriverRow>, DbErr>> {
+        async move { run_alone!(self, scope, sql, driver_rows) }.boxed()
     }
 
     fn stream<'a>(&'a self, scope: &'a Scope, sql: Sql) -> BoxFuture<'a, Result<Rows<'static>, DbErr>> {

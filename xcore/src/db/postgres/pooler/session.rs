@@ -9,6 +9,8 @@ use super::super::run;
 use super::super::text::{Verdict, judge};
 use super::unit::Unit;
 use crate::db::DatabaseError;
+#[cfg(feature = "schema-sync")]
+use crate::db::backend::DriverRow;
 use crate::db::backend::{Rows, Session, Sql};
 use crate::db::rows::{RowStream, Table};
 
@@ -66,6 +68,8 @@ impl Unit {
     run_in_unit!(execute, ExecResult);
     run_in_unit!(query_one, Option<QueryResult>);
     run_in_unit!(query_all, Vec<QueryResult>);
+    #[cfg(feature = "schema-sync")]
+    run_in_unit!(driver_rows, Vec<DriverRow>);
 
     /// Puts the rows on a table, and an error too. Says whether there was none.
     pub(super) async fn stream(&mut self, sql: &Sql, verdict: Verdict, table: &Table) -> bool {
@@ -125,6 +129,15 @@ impl Session for PooledSession {
         async move {
             let verdict = admit(&sql, NO_END)?;
             self.unit.query_all(&sql, verdict).await
+        }
+        .boxed()
+    }
+
+    #[cfg(feature = "schema-sync")]
+    fn driver_rows(&mut self, sql: Sql) -> BoxFuture<'_, Result<Vec<DriverRow>, DbErr>> {
+        async move {
+            let verdict = admit(&sql, NO_END)?;
+            self.unit.driver_rows(&sql, verdict).await
         }
         .boxed()
     }

@@ -10,6 +10,8 @@ mod migrations;
 mod pooler;
 mod raw_sql;
 mod roles;
+#[cfg(feature = "schema-sync")]
+mod schema_sync;
 mod sessions;
 mod tls;
 mod transactions;

@@ -6,6 +6,8 @@ mod chaos;
 mod probe;
 mod raw_sql;
 mod roles;
+#[cfg(feature = "schema-sync")]
+mod schema_sync;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
