@@ -84,6 +84,29 @@
 //! for no proof either; `verify-ca` and `verify-full` ask for a certificate that the machine trusts, or the one that
 //! `sslrootcert` names. Over a network that is not your own, use `verify-full`.
 //!
+//! # Metrics
+//! The pool of connections to a PostgreSQL server tells its figures through the crate [`metrics`](https://docs.rs/metrics), to whichever
+//! recorder the app has installed, such as `metrics-exporter-prometheus`. Install it before the app starts, or its descriptions are
+//! missing. The label `pool` is `HOST:PORT/DATABASE` of the address that the connections lead to; a pooler is one and the server
+//! behind it another. No figure is labelled with a tenant: there may be any number of them.
+//!
+//! | name | kind, unit | what |
+//! |---|---|---|
+//! | `xcore_db_connections` | gauge | connections, by `state`: `active` or `idle` |
+//! | `xcore_db_connections_max` | gauge | how many are allowed (`connections`) |
+//! | `xcore_db_acquire_waiting` | gauge | callers that wait for a connection |
+//! | `xcore_db_acquire_wait_seconds` | histogram, seconds | how long they waited, of those who had to |
+//! | `xcore_db_acquire_timeouts_total` | counter | callers for whom none became free in time |
+//! | `xcore_db_connect_seconds` | histogram, seconds | how long it took to open a connection; its count is how many were opened |
+//! | `xcore_db_connect_failures_total` | counter | attempts to open one that failed |
+//! | `xcore_db_connections_lost_total` | counter | connections that were found broken |
+//! | `xcore_db_statements_total` | counter | statements sent, by `way`: `in_full` (they name their tables in full), `by_path` (a session on the tenant's path), `in_unit` (a transaction behind a pooler) |
+//! | `xcore_db_switches_total` | counter | switches of a session to a tenant; behind a pooler, transactions that set their path |
+//! | `xcore_db_resets_total` | counter | full resets of a session, each of which costs its prepared statements |
+//! | `xcore_db_sessions_found_changed_total` | counter | sessions that code of a tenant had changed unseen, and that were reset; look at that tenant's functions |
+//!
+//! The counters and gauges are told once a second and when the service closes.
+//!
 //! # Schema sync
 //! With the Cargo feature `schema-sync` SeaORM's `SchemaBuilder::sync` works on every handle, session and transaction here: it makes the
 //! tables, columns, keys and indexes that entities have and the database lacks. A tenant's sync looks at the tenant's own tables only:

@@ -36,6 +36,8 @@ pub(super) struct Connection {
     roles: Option<Arc<Roles>>,
     /// The tenant whose login it was opened with, for life; `None`: the app's own.
     pub(super) login: Option<TenantId>,
+    /// A switch has found it changed by code that no statement shows, which is still to be counted.
+    pub(super) found_changed: bool,
     /// Whether it is as it was opened or reset.
     #[cfg(test)]
     fresh: bool,
@@ -87,6 +89,7 @@ impl Connection {
             who: None,
             roles: None,
             login: None,
+            found_changed: false,
             #[cfg(test)]
             fresh: true,
         })
@@ -219,6 +222,7 @@ impl Connection {
             && !self.is_as_left(&Look::read(row)?, stood).await?
         {
             tracing::warn!("a session was changed by code that no statement shows, and is reset");
+            self.found_changed = true;
             self.reset().await?;
             // As long as it is looked at it stands nowhere.
             self.stands = None;

@@ -55,7 +55,7 @@ fn filled(template: &Template, id: &TenantId, sql: &Sql) -> (Sql, Verdict) {
         text.insert_str(0, &format!("/*{id}*/ "));
     }
     let filled = Sql { text, values: sql.values.clone(), origin: sql.origin };
-    (filled, Verdict { writes: template.writes(), ..Verdict::default() })
+    (filled, Verdict { writes: template.writes(), in_full: true, ..Verdict::default() })
 }
 
 impl Postgres {
@@ -80,7 +80,6 @@ impl InFull {
         check_life(scope)?;
         let lease = service.pool.lend_for(Target::Tenant(self.id), Way::InFull).await?;
         check_life(scope)?;
-        lease.count_in_full();
         Ok((lease, service.pool.plain.admits(&self.id, self.hash)))
     }
 

@@ -4,6 +4,7 @@
 //! it is reset first, or closed when its state is not known. So is I3: a session that ran SQL which may have changed it
 //! is reset in full. Whoever waits for it gets it after that.
 
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use sea_orm::DbErr;
@@ -14,6 +15,7 @@ use super::connection::Connection;
 use super::plain::Plain;
 use super::pool::{Held, Way};
 use super::run;
+use super::stats::{Stats, add};
 use super::target::{Role, Target};
 use super::text::Verdict;
 use super::user_code::Definition;
@@ -110,26 +112,20 @@ impl Lease {
         self.connection.as_mut().ok_or(DatabaseError::Closed)
     }
 
-    #[cfg(test)]
-    fn count_switch(&self) {
+    fn count(&self, which: impl FnOnce(&Stats) -> &AtomicUsize) {
         if let Some(held) = &self.held {
-            held.pool.switches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            add(which(&held.pool.stats));
         }
     }
 
-    #[cfg(not(test))]
-    fn count_switch(&self) {}
-
-    /// Counts a statement that is sent in full.
-    #[cfg(test)]
-    pub(super) fn count_in_full(&self) {
-        if let Some(held) = &self.held {
-            held.pool.in_full.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    /// A switch may have found the session changed, and reset it.
+    fn count_change(&mut self) {
+        let found = self.connection.as_mut().map(|connection| &mut connection.found_changed);
+        if found.is_some_and(std::mem::take) {
+            self.count(|stats| &stats.changed);
+            self.count(|stats| &stats.resets);
         }
     }
-
-    #[cfg(not(test))]
-    pub(super) fn count_in_full(&self) {}
 
     /// Makes sure that the session stands on the target.
     pub(super) async fn stand(&mut self) -> Result<(), DatabaseError> {
@@ -139,7 +135,7 @@ impl Lease {
         }
         let looks = self.looks();
         self.running = Some(Running::Reads);
-        self.count_switch();
+        self.count(|stats| &stats.switches);
         #[cfg(test)]
         let switched = {
             let mutant = self.held.as_ref().map(|held| held.pool.mutant.current());
@@ -149,6 +145,7 @@ impl Lease {
         #[cfg(not(test))]
         let switched = self.connection()?.switch(target, looks).await;
         self.running = None;
+        self.count_change();
         if let Err(DatabaseError::Engine { source }) = &switched
             && run::is_broken(source)
         {
@@ -201,10 +198,11 @@ impl Lease {
             return Ok(());
         }
         let looks = self.looks();
-        self.count_switch();
+        self.count(|stats| &stats.switches);
         self.running = Some(Running::Reads);
         let switched = self.connection()?.switch(Target::Nobody, looks).await;
         self.running = None;
+        self.count_change();
         if let Err(DatabaseError::Engine { source }) = &switched
             && run::is_broken(source)
         {
@@ -237,6 +235,10 @@ impl Lease {
             self.reset().await?;
         }
         let verdict = self.with_what_is_hidden(verdict)?;
+        // The others are the framework's own questions.
+        if self.target != Target::Nobody {
+            self.count(|stats| if verdict.in_full { &stats.in_full } else { &stats.by_path });
+        }
         self.running = Some(if verdict.writes { Running::Writes } else { Running::Reads });
         self.tainted |= verdict.session;
         self.defines |= verdict.defines;
@@ -276,6 +278,7 @@ impl Lease {
 
     /// Makes the session one in which nothing was done.
     pub(super) async fn reset(&mut self) -> Result<(), DbErr> {
+        self.count(|stats| &stats.resets);
         self.running = Some(Running::Writes);
         self.connection()?.reset().await.map_err(run::exec_error)?;
         self.running = None;
@@ -324,7 +327,7 @@ impl Lease {
         if self.connection()?.stands_on(target) {
             return Ok(());
         }
-        self.count_switch();
+        self.count(|stats| &stats.switches);
         // Done again when it is cut short.
         self.running = Some(Running::Reads);
         let moved = self.connection()?.move_within(target).await;
@@ -469,7 +472,9 @@ impl Lease {
     }
 
     fn break_off(&mut self) {
-        self.broken = true;
+        if std::mem::replace(&mut self.broken, true) {
+            return;
+        }
         if let Some(held) = &self.held {
             held.pool.mark_broken();
         }
@@ -493,9 +498,8 @@ impl Drop for Lease {
         };
         #[cfg(test)]
         let cleaning = cleaning.broken_by(held.pool.mutant.current());
-        #[cfg(test)]
         if cleaning.reset {
-            held.pool.resets.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            add(&held.pool.stats.resets);
         }
         if cleaning.is_nothing() && !held.pool.is_closed() && connection.retires > Instant::now() {
             held.put_back(connection);

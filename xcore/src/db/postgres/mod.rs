@@ -33,6 +33,7 @@ mod run;
 mod schema;
 mod service;
 mod session;
+mod stats;
 mod target;
 mod text;
 mod user_code;

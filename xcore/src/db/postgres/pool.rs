@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::connection::Connection;
@@ -21,6 +22,7 @@ use super::plain::{self, Plain};
 use super::roles::Roles;
 use super::run::is_broken;
 use super::schema;
+use super::stats::{Connections, Stats, add};
 use super::target::Target;
 use super::user_code::UserCode;
 use crate::db::{DatabaseError, DatabaseSettings};
@@ -67,19 +69,13 @@ pub(super) struct Pool {
     pub(super) plain: Arc<Plain>,
     pub(super) code: Arc<UserCode>,
     roles: Arc<Roles>,
+    pub(super) stats: Stats,
     pub(super) runtime: Handle,
     #[cfg(test)]
     pub(super) mutant: super::mutants::Chosen,
-    #[cfg(test)]
-    pub(super) switches: std::sync::atomic::AtomicUsize,
     /// Who holds it keeps the service from noticing what others define.
     #[cfg(test)]
     pub(super) watching: tokio::sync::Mutex<()>,
-    #[cfg(test)]
-    pub(super) resets: std::sync::atomic::AtomicUsize,
-    /// Statements that named their tables in full.
-    #[cfg(test)]
-    pub(super) in_full: std::sync::atomic::AtomicUsize,
 }
 
 struct State {
@@ -117,6 +113,7 @@ impl Pool {
     ) -> Arc<Self> {
         let places = (0..limits.connections).map(|_| Place::Empty).collect();
         let pool = Arc::new(Self {
+            stats: Stats::new(&options),
             options,
             permits: Arc::new(Semaphore::new(limits.active)),
             limits,
@@ -135,13 +132,7 @@ impl Pool {
             #[cfg(test)]
             mutant: Default::default(),
             #[cfg(test)]
-            switches: Default::default(),
-            #[cfg(test)]
             watching: Default::default(),
-            #[cfg(test)]
-            resets: Default::default(),
-            #[cfg(test)]
-            in_full: Default::default(),
         });
         pool.runtime.spawn(look_after(Arc::downgrade(&pool)));
         pool.runtime.spawn(plain::answer(Arc::downgrade(&pool)));
@@ -195,15 +186,27 @@ impl Pool {
     ) -> Result<(Held, Option<Box<Connection>>, Instant), DatabaseError> {
         let waited = self.limits.acquire_timeout;
         let deadline = Instant::now() + waited;
-        let permit = match timeout(waited, Arc::clone(&self.permits).acquire_owned()).await {
+        let permit = match self.permit(waited).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_closed)) => return Err(DatabaseError::Closed),
             Err(_late) => {
+                add(&self.stats.timeouts);
                 return Err(DatabaseError::NoConnection { connections: self.limits.active, waited });
             }
         };
         let (held, idle) = self.take_place(permit, target, way)?;
         Ok((held, idle, deadline))
+    }
+
+    /// In the order of asking: there is none at once while somebody waits.
+    async fn permit(&self, at_most: Duration) -> Result<Result<OwnedSemaphorePermit, AcquireError>, Elapsed> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(Ok(permit));
+        }
+        let (begun, _waiting) = (Instant::now(), self.stats.waits());
+        let permit = timeout(at_most, Arc::clone(&self.permits).acquire_owned()).await;
+        self.stats.waited(begun.elapsed());
+        permit
     }
 
     /// The best place that is not lent: one that stands on the target, else the one that the target likes most.
@@ -256,6 +259,7 @@ impl Pool {
         if suspect || connection.used.elapsed() > SUSPECT_AFTER {
             let lives = timeout(Duration::from_secs(1), connection.settle()).await;
             if !matches!(lives, Ok(Ok(()))) {
+                add(&self.stats.lost);
                 return None;
             }
         }
@@ -286,17 +290,22 @@ impl Pool {
         let options = &self.options;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let retires = Instant::now() + jittered(LIFETIME);
+            let begun = Instant::now();
+            let retires = begun + jittered(LIFETIME);
             #[cfg(test)]
             let opening =
                 Connection::open_wrongly(self.mutant.current(), target, &self.roles, options, retires);
             #[cfg(not(test))]
             let opening = Connection::open_for(target, &self.roles, options, retires);
             let error = match timeout(left, opening).await {
-                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Ok(connection)) => {
+                    self.stats.connected(begun.elapsed());
+                    return Ok(connection);
+                }
                 Ok(Err(error)) => error,
                 Err(_late) => sqlx::Error::PoolTimedOut,
             };
+            self.stats.failed_to_connect();
             let passing = match &error {
                 sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::InvalidData,
                 sqlx::Error::Database(error) => {
@@ -345,6 +354,7 @@ impl Pool {
 
     /// Says that a session was found broken, so that the others are looked at.
     pub(super) fn mark_broken(&self) {
+        add(&self.stats.lost);
         self.state().broken = Some(Instant::now());
     }
 
@@ -409,6 +419,20 @@ impl Pool {
         for connection in self.take_idle(|_| true) {
             connection.close().await;
         }
+        self.tell();
+    }
+
+    /// Tells the figures to the app's recorder.
+    pub(super) fn tell(&self) {
+        let mut connections = Connections { active: 0, idle: 0, max: self.limits.connections };
+        for place in &self.state().places {
+            match place {
+                Place::Empty => {}
+                Place::Idle(_) => connections.idle += 1,
+                Place::Lent => connections.active += 1,
+            }
+        }
+        self.stats.tell(&connections);
     }
 
     fn take_idle(&self, mut unwanted: impl FnMut(&Connection) -> bool) -> Vec<Connection> {
@@ -503,16 +527,19 @@ fn jittered(time: Duration) -> Duration {
     time.mul_f64(0.9 + 0.001 * f64::from(u8::try_from(random).unwrap_or(u8::MAX)))
 }
 
-/// Keeps as many sessions as are wanted.
+/// Keeps as many sessions as are wanted, and tells the figures.
 async fn look_after(pool: Weak<Pool>) {
-    let mut every = tokio::time::interval(Duration::from_secs(10));
-    loop {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    for second in 0_u64.. {
         every.tick().await;
         let Some(pool) = pool.upgrade() else { return };
         if pool.is_closed() {
             return;
         }
-        pool.tend().await;
+        pool.tell();
+        if second.is_multiple_of(10) {
+            pool.tend().await;
+        }
     }
 }
 

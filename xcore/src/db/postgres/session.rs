@@ -102,7 +102,6 @@ impl PostgresSession {
         };
         if let Some((sql, verdict)) = filled {
             self.begin_for(Way::InFull).await?;
-            self.lease.count_in_full();
             return Ok((sql, verdict, Target::Nobody));
         }
         self.begin_for(Way::Switched).await?;

@@ -19,6 +19,8 @@ pub(super) struct Verdict {
     pub(super) unclear: bool,
     /// It may make, change or drop functions, types or tables.
     pub(super) defines: bool,
+    /// It was made to name its tables in full, and needs no path.
+    pub(super) in_full: bool,
 }
 
 /// What may stand before a parenthesis without being the call of an unknown function.

@@ -5,6 +5,7 @@
 //! not come to it is rolled back, or its connection is closed, before the place is free again. A pooler closes its session
 //! with the server then, which is asked at the start (`probe.rs`).
 
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use sea_orm::{DbErr, TransactionOptions};
@@ -14,6 +15,7 @@ use tokio::time::timeout;
 use super::super::connection::Connection;
 use super::super::pool::{Held, Pool, Way};
 use super::super::run;
+use super::super::stats::{Stats, add};
 use super::super::target::Target;
 use super::super::text::Verdict;
 use super::super::user_code::Definition;
@@ -126,6 +128,7 @@ impl Unit {
         let text = self.text_of_mutant(texts, options);
         // From before it is sent: a begin that is cut short is rolled back (I2).
         (self.open, self.running) = (true, Some(Running::Reads));
+        self.count(|stats| &stats.switches);
         let connection = self.connection()?;
         // The names of types that the driver remembers are those of the tenant before.
         connection.raw.clear_cached_statements().await?;
@@ -134,10 +137,13 @@ impl Unit {
             Ok(Ok(rows)) => rows,
             Ok(Err(error)) => {
                 self.running = None;
-                self.broken = run::is_broken(&error);
+                self.break_off(run::is_broken(&error));
                 return Err(error.into());
             }
-            Err(_late) => return Err(DatabaseError::PoolerBusy { waited }),
+            Err(_late) => {
+                self.count(|stats| &stats.timeouts);
+                return Err(DatabaseError::PoolerBusy { waited });
+            }
         };
         self.running = None;
         #[cfg(test)]
@@ -168,12 +174,21 @@ impl Unit {
 
     #[cfg(test)]
     fn text_of_mutant(&mut self, texts: &Texts, options: &TransactionOptions) -> String {
-        if let Some(held) = &self.held {
-            held.pool.switches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        }
         let (mutant, target) = (self.mutant(), self.target);
         let stands = self.connection.as_ref().is_some_and(|connection| connection.stands_on(target));
         texts.begin_wrongly(target, options, mutant, stands)
+    }
+
+    fn count(&self, which: impl FnOnce(&Stats) -> &AtomicUsize) {
+        if let Some(held) = &self.held {
+            add(which(&held.pool.stats));
+        }
+    }
+
+    fn break_off(&mut self, is_broken: bool) {
+        if is_broken && !std::mem::replace(&mut self.broken, true) {
+            self.count(|stats| &stats.lost);
+        }
     }
 
     fn connection(&mut self) -> Result<&mut Connection, DatabaseError> {
@@ -205,6 +220,7 @@ impl Unit {
         // Code that no text shows may move the path, as a text may.
         let changes = verdict.session || held.is_some_and(|held| held.pool.may_alter(self.target));
         self.running = Some(if verdict.writes { Running::Writes } else { Running::Reads });
+        self.count(|stats| &stats.in_unit);
         self.tainted |= changes;
         self.displaced = changes;
         Ok(&mut self.connection()?.raw)
@@ -213,7 +229,7 @@ impl Unit {
     /// The operation ran to its end, well or not.
     pub(super) fn finish(&mut self, error: Option<&DbErr>) {
         self.running = None;
-        self.broken |= error.is_some_and(run::is_broken_by);
+        self.break_off(error.is_some_and(run::is_broken_by));
     }
 
     /// Runs a statement of the framework's own.

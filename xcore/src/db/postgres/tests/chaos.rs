@@ -473,7 +473,7 @@ async fn works(role: DbRole, time: Duration, (ended, fast): (usize, usize)) {
         assert_eq!(outcome, Outcome::default(), "{tally:?}");
         let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
         assert!(count(&tally.failed) < count(&tally.ended), "most must work: {tally:?}");
-        let in_full = count(&world.kitchen.postgres.pool.in_full);
+        let in_full = count(&world.kitchen.postgres.pool.stats.in_full);
         eprintln!("chaos: {tally:?}, {in_full} in full");
         if count(&tally.ended) > ended && count(&tally.cancelled) > ended / 10 && in_full > fast {
             return;

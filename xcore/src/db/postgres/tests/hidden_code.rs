@@ -234,7 +234,7 @@ async fn harmless_functions_cost_no_reset() {
     .await
     .unwrap();
     kitchen.known(&["acme", "globex"], &[]).await;
-    let resets = || kitchen.postgres.pool.resets.load(Ordering::Relaxed);
+    let resets = || kitchen.postgres.pool.stats.resets.load(Ordering::Relaxed);
     let before = resets();
     for n in 0..5 {
         assert_eq!(bake(&acme, &format!("pie {n}")).await.price, 2);
@@ -287,9 +287,9 @@ async fn a_text_without_a_table_shares_no_plan() {
     for db in [&acme, &globex] {
         db.query_one_raw(text.clone()).await.unwrap();
     }
-    let before = kitchen.postgres.pool.in_full.load(Ordering::Relaxed);
+    let before = kitchen.postgres.pool.stats.in_full.load(Ordering::Relaxed);
     globex.query_one_raw(text).await.unwrap();
-    assert_eq!(kitchen.postgres.pool.in_full.load(Ordering::Relaxed), before + 1);
+    assert_eq!(kitchen.postgres.pool.stats.in_full.load(Ordering::Relaxed), before + 1);
     let prepared = "SELECT string_agg(statement, ' ') AS all FROM pg_prepared_statements";
     let row = acme.query_one_raw(Statement::from_string(DbBackend::Postgres, prepared)).await.unwrap();
     let all: String = row.unwrap().try_get("", "all").unwrap();

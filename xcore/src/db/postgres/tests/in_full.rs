@@ -14,7 +14,7 @@ const READ: &str = "SELECT name FROM cake ORDER BY id";
 
 impl Kitchen {
     pub(super) fn switches(&self) -> usize {
-        self.postgres.pool.switches.load(Ordering::Relaxed)
+        self.postgres.pool.stats.switches.load(Ordering::Relaxed)
     }
 
     /// Waits until a tenant's schema is known to be plain.

@@ -6,6 +6,7 @@ mod claims;
 mod hidden_code;
 mod in_full;
 mod isolation;
+mod metrics;
 mod migrations;
 mod pooler;
 mod raw_sql;

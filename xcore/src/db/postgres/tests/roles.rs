@@ -572,9 +572,9 @@ async fn a_statement_that_names_its_tables_in_full_has_the_tenants_rights() {
             })
             .await;
             kitchen.all_idle(1).await;
-            let before = kitchen.postgres.pool.in_full.load(std::sync::atomic::Ordering::Relaxed);
+            let before = kitchen.postgres.pool.stats.in_full.load(std::sync::atomic::Ordering::Relaxed);
             assert!(is_refused(&acme.query_all_raw(read()).await), "{role:?}");
-            assert!(kitchen.postgres.pool.in_full.load(std::sync::atomic::Ordering::Relaxed) > before);
+            assert!(kitchen.postgres.pool.stats.in_full.load(std::sync::atomic::Ordering::Relaxed) > before);
         }
     }
 }

@@ -52,7 +52,7 @@ async fn works(role: DbRole, time: Duration) {
     let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
     assert!(count(&tally.ended) > 500 && count(&tally.cancelled) > 50, "too little was tried: {tally:?}");
     assert!(count(&tally.failed) < count(&tally.ended), "most must work: {tally:?}");
-    let units = count(&world.kitchen.pool().switches);
+    let units = count(&world.kitchen.pool().stats.switches);
     assert!(units > count(&tally.ended), "each is a unit of work at least: {units}");
     eprintln!("chaos behind a pooler: {tally:?}, {units} units of work");
 }

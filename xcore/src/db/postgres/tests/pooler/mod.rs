@@ -3,6 +3,7 @@
 mod apart;
 mod cancellation;
 mod chaos;
+mod metrics;
 mod probe;
 mod raw_sql;
 mod roles;
