@@ -49,10 +49,11 @@ const EARLIER: &str = "CREATE TABLE crust (id serial PRIMARY KEY, label varchar 
      CREATE TABLE pie (id serial PRIMARY KEY, name varchar NOT NULL, crust_id integer NOT NULL,
          CONSTRAINT pie_crust FOREIGN KEY (crust_id) REFERENCES crust (id))";
 
-/// Tables of the same names that are something else: one is a part of another table, and a key of the same name points elsewhere.
-const OTHERS: &str = "CREATE TABLE globex.flour (id integer PRIMARY KEY);
-     CREATE TABLE globex.pie (id serial PRIMARY KEY, flour_id integer, \"idx-pie-name\" text,
-         CONSTRAINT pie_crust FOREIGN KEY (flour_id) REFERENCES globex.flour (id));
+/// Tables of the same names that are something else: one is a part of another table, and a key of the same name points elsewhere, to a
+/// table that comes first by its name.
+const OTHERS: &str = "CREATE TABLE globex.bran (id integer PRIMARY KEY);
+     CREATE TABLE globex.pie (id serial PRIMARY KEY, bran_id integer, \"idx-pie-name\" text,
+         CONSTRAINT pie_crust FOREIGN KEY (bran_id) REFERENCES globex.bran (id));
      CREATE TABLE globex.crusts (id integer, taste text) PARTITION BY LIST (id);
      CREATE TABLE globex.crust PARTITION OF globex.crusts FOR VALUES IN (1);
      CREATE TABLE public.pie (id serial PRIMARY KEY, taste text);
