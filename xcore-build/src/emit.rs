@@ -65,7 +65,14 @@ fn to_value(node: &Node, path: &mut Vec<String>) -> Yaml {
             None => Yaml::String(redact::mask_url(text)),
         },
         Value::Text(text) => Yaml::String(redact::mask_url(text)),
-        Value::List(list) => Yaml::Sequence(list.iter().map(|node| to_value(node, path)).collect()),
+        Value::List(list) => {
+            let element = |node: &Node| match &node.value {
+                // The key says what the list is, not what an element of it is.
+                Value::Text(text) if !in_plugin => Yaml::String(redact::mask_url(text)),
+                _ => to_value(node, path),
+            };
+            Yaml::Sequence(list.iter().map(element).collect())
+        }
         Value::Map(map) => {
             let mut mapping = Mapping::new();
             for entry in &map.entries {

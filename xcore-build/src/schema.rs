@@ -49,8 +49,8 @@ pub struct Services {
     pub cache: Option<Place>,
     /// `services.scheduler`
     pub scheduler: Option<Place>,
-    /// `services.database.url`, when it names a PostgreSQL server. `None` also for one that is known at the start
-    /// only.
+    /// `services.database.url`, when it names a PostgreSQL server, or `services.database.servers`. `None` also for an
+    /// address that is known at the start only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postgres: Option<Place>,
 }

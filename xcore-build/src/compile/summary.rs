@@ -38,6 +38,12 @@ fn section(tree: &Node, path: &str, key: &str) -> Option<Place> {
 
 /// Where a server is named; of its address nothing but that is kept.
 fn postgres(tree: &Node) -> Option<Place> {
+    // Several servers are PostgreSQL, whatever their addresses are.
+    if let Some(entry) =
+        tree.find("services.database").and_then(Node::map).and_then(|map| map.entry("servers"))
+    {
+        return Some(entry.origin.place());
+    }
     let node = tree.find("services.database.url")?;
     // A variable may name something else at the start, whatever its default is.
     let is_known = node.kind() == Kind::Text;

@@ -26,8 +26,12 @@ pub(crate) fn complete(root: &mut Node, problems: &mut Problems) {
 
 /// The defaults that depend on the kind of database.
 fn complete_database(root: &mut Node) {
-    let Some(Value::Text(url)) = root.find("services.database.url").map(|node| &node.value) else { return };
-    let is_server = DatabaseUrl::server_part(url).is_some();
+    let has_servers = root.find("services.database.servers").is_some_and(|node| !node.is_null());
+    let is_server = match root.find("services.database.url").map(|node| &node.value) {
+        _ if has_servers => true,
+        Some(Value::Text(url)) => DatabaseUrl::server_part(url).is_some(),
+        _ => return,
+    };
     let database = root.map_mut().and_then(|map| map.get_mut("services")).and_then(Node::map_mut);
     let Some(database) = database.and_then(|map| map.get_mut("database")).and_then(Node::map_mut) else {
         return;

@@ -28,6 +28,7 @@ pub(crate) fn check_contradictions(tree: &Node, problems: &mut Problems) {
     tree.keys_of_another_database(problems);
     tree.more_than_connections(problems);
     tree.pooler_without_the_server(problems);
+    tree.check_placement(problems);
     tree.cache_sizes(problems);
 }
 
@@ -39,7 +40,7 @@ const FILE_KEYS: &[&str] = &["max_open"];
 
 /// Keys of `services.database` that mean something for a server only.
 const SERVER_KEYS: &[&str] =
-    &["min_connections", "active_connections", "statement_timeout", "pooler", "direct_url"];
+    &["min_connections", "active_connections", "statement_timeout", "replicas", "pooler", "direct_url"];
 
 pub(super) struct Tree<'a>(pub(super) &'a Node);
 
@@ -145,7 +146,7 @@ impl Tree<'_> {
             return;
         };
         let role = role.as_str();
-        if self.0.find("services.database.url").is_none() {
+        if self.0.find("services.database.url").is_none() && !self.has_servers() {
             let message = format!(
                 "`db_role: {role}` gives tenants a role on a database server, and there is no database"
             );
@@ -176,7 +177,15 @@ impl Tree<'_> {
         self.value::<StorageUrl>("services.database.url")
     }
 
-    fn is_set(&self, path: &str) -> bool {
+    /// Whether servers hold the tenants; `None` when that is not known.
+    fn is_server(&self) -> Option<bool> {
+        if self.has_servers() {
+            return Some(true);
+        }
+        self.database().map(|url| url.is_postgres())
+    }
+
+    pub(super) fn is_set(&self, path: &str) -> bool {
         self.0.find(path).is_some_and(|node| !node.is_null() && !node.origin.is_default())
     }
 
@@ -184,8 +193,7 @@ impl Tree<'_> {
     fn connections_of_one_file(&self, problems: &mut Problems) {
         let path = "services.database.connections";
         let connections = self.value::<Whole<1, 1024>>(path);
-        if let (Some(connections), Some(url)) = (connections, self.database())
-            && !url.is_postgres()
+        if let (Some(connections), Some(false)) = (connections, self.is_server())
             && connections > FILE_CONNECTIONS
         {
             let message = format!(
@@ -204,7 +212,7 @@ impl Tree<'_> {
         for key in ["min_connections", "active_connections"] {
             let path = format!("services.database.{key}");
             if let (Some(some), Some(most)) = (self.value::<Whole<1, 1024>>(&path), connections)
-                && self.database().is_some_and(|url| url.is_postgres())
+                && self.is_server() == Some(true)
                 && some > most
             {
                 let message =
@@ -217,17 +225,22 @@ impl Tree<'_> {
 
     /// A key that is accepted has an effect.
     fn keys_of_another_database(&self, problems: &mut Problems) {
-        let Some(url) = self.database() else { return };
-        let (keys, own, scheme) = if url.is_postgres() {
+        let Some(is_server) = self.is_server() else { return };
+        let (keys, own, scheme) = if is_server {
             (FILE_KEYS, "sqlite://", "postgres://")
         } else {
             (SERVER_KEYS, "postgres://", "sqlite://")
         };
+        let has_url = self.is_set("services.database.url");
+        let other = if has_url {
+            format!("`services.database.url` is a `{scheme}`")
+        } else {
+            "`services.database.servers` are not".to_owned()
+        };
         for key in keys {
             let path = format!("services.database.{key}");
             if self.is_set(&path) {
-                let message =
-                    format!("`{path}` is for `{own}` only, and `services.database.url` is a `{scheme}`");
+                let message = format!("`{path}` is for `{own}` only, and {other}");
                 let help = format!(
                     "remove it, or set it where the `{own}` is set, in `xcore.production.yaml` for example"
                 );

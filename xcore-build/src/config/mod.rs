@@ -26,6 +26,7 @@ mod deserialize;
 mod keys;
 mod layout;
 mod load;
+mod placement;
 mod plugin;
 mod services;
 mod sources;
@@ -37,7 +38,7 @@ use std::path::{Path, PathBuf};
 pub use app::App;
 pub use load::{LoadOptions, Loaded};
 pub use plugin::{Grant, Plugin};
-pub use services::{Cache, CacheBackend, Database, DatabaseUrl, Pooler, Scheduler, Services};
+pub use services::{Cache, CacheBackend, Database, DatabaseServer, DatabaseUrl, Pooler, Scheduler, Services};
 pub use sources::{Algorithm, ApiKey, Hidden, Jwt, Source};
 pub use tenancy::{DbRole, Directory, Tenancy};
 
@@ -76,7 +77,7 @@ impl Config {
     #[must_use]
     pub fn database_folder(&self) -> Option<PathBuf> {
         let database = self.services.database.as_ref()?;
-        database.url.folder().map(|folder| self.folder.join(folder))
+        database.url.as_ref()?.folder().map(|folder| self.folder.join(folder))
     }
 
     /// Where the value of a dotted key was set: `xcore.production.yaml:3:5`, `environment variable

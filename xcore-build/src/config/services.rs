@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::settings::{OneOf, ServerUrl, Size, Span, StorageUrl, TimeZone, Whole, Word, Wrong, settings};
+use crate::settings::{
+    List, OneOf, ServerMap, ServerUrl, Size, Span, StorageUrl, TimeZone, Whole, Word, Wrong, settings,
+};
 
 /// The services that are configured.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -22,11 +24,17 @@ settings! {
     /// Database of each tenant, and the one that all tenants share.
     pub struct Database at "services.database" {
         /// Folder that holds one SQLite file per tenant, as `sqlite://FOLDER`, relative to the folder of this
-        /// file; or a server that holds one schema per tenant, as `postgres://USER:PASSWORD@HOST/DATABASE`.
-        url: DatabaseUrl = required StorageUrl;
+        /// file; or a server that holds one schema per tenant, as `postgres://USER:PASSWORD@HOST/DATABASE`. This or `servers`.
+        url: Option<DatabaseUrl> = optional StorageUrl;
+        /// PostgreSQL servers that share the tenants, by name: each an address, or a section with `url` and `replicas`. The first one
+        /// holds the directory of tenants and the shared tables, so it stays the first. A new tenant is placed on the one with
+        /// the least tenants. Instead of `url`.
+        servers: Option<Vec<DatabaseServer>> = optional ServerMap;
+        /// Streaming replicas of the PostgreSQL server at `url`, for `ctx.db.read()`. They may be behind it.
+        replicas: Option<Vec<DatabaseUrl>> = optional List<ServerUrl>;
         /// What stands between this program and the PostgreSQL server: `none`, the default, or `transaction`, a pooler such as
         /// PgBouncer in transaction mode, to which `url` leads. Each statement is then a transaction of its own, and the start makes sure that two tenants
-        /// are apart behind it. Not for SQLite files.
+        /// are apart behind it. Not for SQLite files, nor with `servers` or `replicas`.
         pooler: Option<Pooler> = optional OneOf<Pooler>;
         /// The same server without the pooler, for `pooler: transaction`: migrations and the making and dropping of schemas need
         /// sessions that stay. As `postgres://USER:PASSWORD@HOST/DATABASE`.
@@ -34,8 +42,8 @@ settings! {
         /// How many tenants' SQLite files are open at once, 256 by default. The least recently used one is closed for
         /// another. Not for a PostgreSQL server.
         max_open: Option<u32> = optional Whole<1, 100_000>;
-        /// Connections to each tenant's SQLite file, at most 64; or to the PostgreSQL server for all tenants together, at
-        /// most 1024 and 16 by default.
+        /// Connections to each tenant's SQLite file, at most 64; or to each PostgreSQL server and replica for all tenants
+        /// together, at most 1024 and 16 by default.
         connections: u32 = default Whole<1, 1024>, "4";
         /// How many connections to the PostgreSQL server are kept open when nobody needs them, none by default. Not for
         /// SQLite files.
@@ -76,6 +84,24 @@ settings! {
 /// Where databases are, as the configuration names it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DatabaseUrl(String);
+
+/// One of several servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DatabaseServer {
+    /// What the directory calls it.
+    pub name: String,
+    /// Where it is.
+    pub url: DatabaseUrl,
+    /// Its streaming replicas.
+    pub replicas: Vec<DatabaseUrl>,
+}
+
+impl DatabaseServer {
+    pub(crate) fn new(name: &str, url: DatabaseUrl, replicas: Vec<DatabaseUrl>) -> Self {
+        Self { name: name.to_owned(), url, replicas }
+    }
+}
 
 /// What holds the cache's entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

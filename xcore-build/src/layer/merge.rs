@@ -9,6 +9,13 @@ const PLAIN_SECTIONS: &[&str] = &["app", "services", "tenancy", "plugins"];
 /// place.
 pub(crate) fn merge(lower: &mut Node, upper: Node) {
     let is_map = upper.map().is_some();
+    let sets = |key: &str| upper.find(&format!("services.database.{key}")).is_some();
+    match (sets("url"), sets("servers")) {
+        (true, false) => forget_other_addresses(lower, &["servers", "replicas"]),
+        (false, true) => forget_other_addresses(lower, &["url", "replicas"]),
+        // Neither, or a contradiction, which is reported.
+        _ => {}
+    }
     match (lower.map_mut(), is_map) {
         (Some(map), true) => merge_maps(map, upper, true),
         _ => *lower = upper,
@@ -28,5 +35,15 @@ fn merge_maps(lower: &mut Map, upper: Node, is_root: bool) {
             Some(map) if entry.node.map().is_some() => merge_maps(map, entry.node, false),
             _ => *other = entry,
         }
+    }
+}
+
+/// Drops keys of `services.database` that name other addresses than the ones of the layer above: files while developing and
+/// several servers in production, for example.
+pub(super) fn forget_other_addresses(lower: &mut Node, keys: &[&str]) {
+    let services = lower.map_mut().and_then(|map| map.get_mut("services")).and_then(Node::map_mut);
+    let database = services.and_then(|map| map.get_mut("database")).and_then(Node::map_mut);
+    if let Some(map) = database {
+        map.entries.retain(|entry| !keys.contains(&entry.key.as_str()));
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::merge::forget_other_addresses;
 use crate::config::{Item, LAYOUT, key_at};
 use crate::problem::{Problem, Problems};
 use crate::redact;
@@ -22,6 +23,10 @@ pub(crate) fn apply_overrides(
     environment: &BTreeMap<String, String>,
     problems: &mut Problems,
 ) {
+    let address = format!("{PREFIX}SERVICES__DATABASE__URL");
+    if environment.contains_key(&address) {
+        forget_other_addresses(root, &["servers", "replicas"]);
+    }
     for (name, value) in environment {
         let Some(rest) = name.strip_prefix(PREFIX) else { continue };
         let origin = Origin::whole(Arc::new(Source::Variable { name: name.clone() }));
@@ -36,9 +41,12 @@ fn apply(root: &mut Node, rest: &str, value: &str, origin: &Origin, name: &str) 
     if let Some(rest) = lower.strip_prefix("plugins__") {
         return apply_to_plugin(root, rest, value, origin, name);
     }
+    if let Some(rest) = lower.strip_prefix("services__database__servers__") {
+        return apply_to_server(root, rest, value, origin, name);
+    }
     let path: Vec<&str> = lower.split("__").collect();
     let Some(key) = key_at(&path) else { return Err(unknown(origin, name, &path)) };
-    let hidden = key.name == "url" || redact::is_secret_key(key.name);
+    let hidden = matches!(key.name, "url" | "replicas") || redact::is_secret_key(key.name);
     let variables = if hidden { vec![name.to_owned()] } else { Vec::new() };
     let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
     set(root, &path, Node { variables, ..Node::loose(value, origin.clone()) });
@@ -104,6 +112,64 @@ fn apply_to_plugin(
             Err(Problem::at(origin, format!("`{name}` sets no key of the plugin `{plugin}`")).help(help))
         }
     }
+}
+
+/// The address or the replicas of a server that the file names. A server more would be one whose place among the others nobody
+/// has said.
+fn apply_to_server(
+    root: &mut Node,
+    rest: &str,
+    value: &str,
+    origin: &Origin,
+    name: &str,
+) -> Result<(), Problem> {
+    const SERVERS: &str = "services.database.servers";
+    let parts: Vec<&str> = rest.split("__").collect();
+    let (server, key) = match parts.as_slice() {
+        [server] => (*server, "url"),
+        [server, key @ ("url" | "replicas")] => (*server, *key),
+        [server, ..] => {
+            let upper = format!("{PREFIX}SERVICES__DATABASE__SERVERS__{}", server.to_ascii_uppercase());
+            let help = format!("the keys are `{upper}__URL` and `{upper}__REPLICAS`");
+            return Err(Problem::at(origin, format!("`{name}` sets no key of a server")).help(help));
+        }
+        [] => return Err(unknown(origin, name, &parts)),
+    };
+    let names: Vec<&str> = match root.find(SERVERS).and_then(Node::map) {
+        Some(map) => map.entries.iter().map(|entry| entry.key.as_str()).collect(),
+        None => Vec::new(),
+    };
+    if !names.contains(&server) {
+        let message = format!("`{name}` sets the address of a server that is not listed under `{SERVERS}`");
+        let help = match suggest::nearest(server, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.is_empty() => {
+                "list the servers in the file, in their order; variables change their addresses".to_owned()
+            }
+            None => format!("the servers of this configuration are {}", suggest::list(names)),
+        };
+        return Err(Problem::at(origin, message).help(help));
+    }
+    let node = Node { variables: vec![name.to_owned()], ..Node::loose(value, origin.clone()) };
+    let place = format!("{SERVERS}.{server}");
+    let in_full = root.find(&place).and_then(Node::map).is_some();
+    let mut path: Vec<String> = place.split('.').map(str::to_owned).collect();
+    if !in_full && key == "replicas" {
+        // A server that is nothing but an address gets a section for both.
+        let address = root.find(&place).cloned();
+        let mut section = Node::empty_map(origin.clone());
+        if let (Some(map), Some(address)) = (section.map_mut(), address) {
+            map.set(Entry { key: "url".to_owned(), origin: address.origin.clone(), node: address });
+            map.set(Entry { key: key.to_owned(), origin: origin.clone(), node });
+        }
+        set(root, &path, section);
+        return Ok(());
+    }
+    if in_full {
+        path.push(key.to_owned());
+    }
+    set(root, &path, node);
+    Ok(())
 }
 
 /// The value, of the kind that it replaces. A key that the file does not have, or that is a variable there,

@@ -13,6 +13,7 @@ mod network;
 mod proxy;
 mod reading;
 mod section;
+mod servers;
 
 pub(crate) use credential::{Audience, ClaimName, JwksUrl, PublicKey, RequestHeader, Secret, Text};
 pub(crate) use kind::{Flag, Kind, OneOf, Whole, Word, Wrong, Wrongs};
@@ -25,6 +26,7 @@ pub(crate) use network::{
 pub(crate) use proxy::{Cidr, HostLabel, TenantPath};
 pub(crate) use reading::Reading;
 pub(crate) use section::{Key, Need, Section};
+pub(crate) use servers::ServerMap;
 
 /// Declares a section: a struct with public fields, `SECTION` and `read`.
 ///

@@ -119,7 +119,7 @@ fn a_value_from_the_environment_is_never_read_as_a_reference() {
     let variables = [("XCORE__SERVICES__DATABASE__URL", "sqlite://a${b}"), ("A", "x${B}$$")];
     let config =
         read("app: { name: shop }\nplugins: { p: { config: { a: \"${A}\" } } }\n", &variables).unwrap();
-    assert_eq!(config.services.database.unwrap().url.as_str(), "sqlite://a${b}");
+    assert_eq!(config.services.database.unwrap().url.unwrap().as_str(), "sqlite://a${b}");
     assert_eq!(config.plugins["p"].config["a"], "x${B}$$");
 }
 
@@ -229,4 +229,70 @@ fn a_file_that_is_no_text_is_named_with_its_line() {
     let problem = problems.iter().next().unwrap();
     assert_eq!(problem.line, 2);
     assert!(problem.message.contains("not UTF-8"), "{problem}");
+}
+
+const SERVERS: &str = "app: { name: shop }\nservices:\n  database:\n    servers:\n      us: ${US}\n      eu: { url: postgres://u:secret@eu/shop, replicas: [postgres://u:secret@r1/shop] }\n";
+
+#[test]
+fn servers_keep_their_order_and_variables_change_their_addresses() {
+    let variables = [
+        ("US", "postgres://u:secret@us/shop"),
+        ("XCORE__SERVICES__DATABASE__SERVERS__EU", "postgres://u:secret@other/shop"),
+        (
+            "XCORE__SERVICES__DATABASE__SERVERS__US__REPLICAS",
+            "postgres://u:secret@r2/shop,postgres://u:secret@r3/shop",
+        ),
+    ];
+    let config = read(SERVERS, &variables).unwrap();
+    let database = config.services.database.as_ref().unwrap();
+    assert!(database.url.is_none());
+    assert_eq!(database.connections, 16, "the default of a server");
+    let servers = database.servers.as_ref().unwrap();
+    let seen: Vec<_> = servers
+        .iter()
+        .map(|server| (server.name.as_str(), server.url.as_str(), server.replicas.len()))
+        .collect();
+    assert_eq!(seen, [("us", "postgres://u:secret@us/shop", 2), ("eu", "postgres://u:secret@other/shop", 1)]);
+    let shown = config.to_yaml().unwrap();
+    assert!(!shown.contains("secret"), "{shown}");
+    assert!(shown.contains("@us/shop") && shown.contains("@r3/shop"), "{shown}");
+}
+
+#[test]
+fn an_address_of_a_higher_layer_replaces_servers_and_servers_replace_an_address() {
+    let config = read(SERVERS, &[("US", ""), ("XCORE__SERVICES__DATABASE__URL", "sqlite://data")]).unwrap();
+    let database = config.services.database.unwrap();
+    assert!(database.servers.is_none() && database.url.is_some());
+
+    let folder = folder(&[
+        ("xcore.yaml", "app: { name: shop }\nservices: { database: { url: \"sqlite://data\" } }\n"),
+        ("xcore.production.yaml", "services: { database: { servers: { eu: \"postgres://u@eu/shop\" } } }\n"),
+    ]);
+    let options = LoadOptions {
+        file: folder.path().join("xcore.yaml"),
+        overlay: Some("production".to_owned()),
+        env: Default::default(),
+    };
+    let database = Config::load(&options).unwrap().config.services.database.unwrap();
+    assert!(database.url.is_none());
+    assert_eq!(database.servers.unwrap()[0].name, "eu");
+}
+
+#[test]
+fn replicas_of_one_server_come_from_the_file_or_a_variable() {
+    let text = "app: { name: shop }\nservices: { database: { url: \"postgres://u@db/shop\" } }\n";
+    let config =
+        read(text, &[("XCORE__SERVICES__DATABASE__REPLICAS", "postgres://u:secret@r1/x,postgres://r2/x")])
+            .unwrap();
+    assert_eq!(config.services.database.as_ref().unwrap().replicas.as_ref().unwrap().len(), 2);
+    let shown = config.to_yaml().unwrap();
+    assert!(!shown.contains("secret") && shown.contains("@r1/x"), "{shown}");
+}
+
+#[test]
+fn a_list_of_a_variable_is_shown_as_a_list() {
+    let text = "app: { name: shop }\ntenancy: { ensure: [\"${A:-acme}\"] }\n";
+    assert!(read(text, &[]).unwrap().to_yaml().unwrap().contains("- acme"));
+    let shown = read(text, &[("XCORE__TENANCY__ENSURE", "one,two")]).unwrap().to_yaml().unwrap();
+    assert!(shown.contains("- one") && shown.contains("- two"), "{shown}");
 }
