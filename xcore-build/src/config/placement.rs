@@ -1,14 +1,16 @@
 //! What several servers, replicas and the rest of the configuration ask of each other.
 
 use super::contradictions::{Tree, push};
-use super::{DatabaseUrl, Directory};
+use super::{DatabaseUrl, DbRole, Directory, Pooler};
 use crate::problem::{Problem, Problems};
-use crate::settings::{List, OneOf, ServerUrl, ServerMap, StorageUrl};
+use crate::settings::{List, OneOf, ServerMap, ServerUrl, StorageUrl};
 use crate::yaml::Node;
 
 const URL: &str = "services.database.url";
 const SERVERS: &str = "services.database.servers";
 const REPLICAS: &str = "services.database.replicas";
+const POOLER: &str = "services.database.pooler";
+const DIRECT_URL: &str = "services.database.direct_url";
 
 impl Tree<'_> {
     /// Whether the key is there, also with an address that is not known yet.
@@ -21,6 +23,9 @@ impl Tree<'_> {
         self.replicas_of_one_server(problems);
         self.replica_is_another_server(problems);
         self.tenants_have_servers(problems);
+        self.replicas_know_lives(problems);
+        self.replicas_have_no_roles(problems);
+        self.pooler_of_one_server(problems);
     }
 
     /// Either `url` or `servers`.
@@ -67,8 +72,7 @@ impl Tree<'_> {
         };
         let help = "name the address of a streaming replica, or remove it: `ctx.db.read()` works without one"
             .to_owned();
-        if same(self.value::<StorageUrl>(URL), self.value::<List<ServerUrl>>(REPLICAS).unwrap_or_default())
-        {
+        if same(self.value::<StorageUrl>(URL), self.value::<List<ServerUrl>>(REPLICAS).unwrap_or_default()) {
             let message = format!("`{REPLICAS}` names the server of `{URL}` itself");
             push(problems, self.problem(REPLICAS, message), help.clone());
         }
@@ -100,6 +104,58 @@ impl Tree<'_> {
             );
             let help = "use one server, or remove `isolate_db: false`".to_owned();
             push(problems, self.problem("tenancy.isolate_db", message), help);
+        }
+    }
+
+    fn has_replicas(&self) -> bool {
+        let servers = self.value::<ServerMap>(SERVERS).unwrap_or_default();
+        self.is_set(REPLICAS) || servers.iter().any(|server| !server.replicas.is_empty())
+    }
+
+    /// Sessions on a replica work with the rights of the app's login.
+    fn replicas_have_no_roles(&self, problems: &mut Problems) {
+        let path = "tenancy.db_role";
+        let role = self.value::<OneOf<DbRole>>(path).filter(|role| *role != DbRole::Shared);
+        if let Some(role) = role.filter(|_| self.has_replicas()) {
+            let message = format!(
+                "`db_role: {}` gives each tenant rights of its own, and replicas are read with those of the app's login",
+                role.as_str()
+            );
+            let help = "remove the replicas, `ctx.db.read()` works without them; or use `db_role: shared`"
+                .to_owned();
+            push(problems, self.problem(path, message), help);
+        }
+    }
+
+    /// A replica may still have an earlier tenant of a name, and an open directory knows no earlier and later.
+    fn replicas_know_lives(&self, problems: &mut Problems) {
+        if self.has_replicas() && self.value::<OneOf<Directory>>("tenancy.directory") == Some(Directory::Open)
+        {
+            let message = "`directory: open` keeps nothing of a tenant, so a replica that is behind could show an earlier tenant of \
+                           the same name; its replicas would never be used";
+            let help = "use `directory: managed`, or remove the replicas".to_owned();
+            push(problems, self.problem("tenancy.directory", message), help);
+        }
+    }
+
+    /// A pooler is known at one address, with one server behind it.
+    fn pooler_of_one_server(&self, problems: &mut Problems) {
+        if self.has_servers() && self.is_set(DIRECT_URL) {
+            let message =
+                format!("`{DIRECT_URL}` is the server behind the pooler at `url`, and there are `servers`");
+            let help = "remove it, and let `servers` name the servers themselves".to_owned();
+            push(problems, self.problem(DIRECT_URL, message), help);
+        }
+        if self.value::<OneOf<Pooler>>(POOLER) != Some(Pooler::Transaction) {
+            return;
+        }
+        for key in [SERVERS, REPLICAS] {
+            if self.is_set(key) {
+                let message =
+                    format!("`pooler: transaction` is for one server at `url`, and there are `{key}`");
+                let help = "remove one of the two; a pooler in session mode that passes `options` on needs no `pooler`".to_owned();
+                push(problems, self.problem(POOLER, message), help);
+            }
         }
     }
 }

@@ -81,6 +81,13 @@ fn of_an_address_the_schema_keeps_that_it_is_a_server() {
 }
 
 #[test]
+fn several_servers_need_the_driver_whatever_their_addresses_are() {
+    let text = "app: { name: shop }\nservices:\n  database:\n    servers: { eu: \"${EU}\" }\n";
+    let written = compile(&folder(&[("xcore.yaml", text)])).write().unwrap();
+    assert_eq!(written.schema.services.postgres.map(|place| (place.line, place.column)), Some((4, 5)));
+}
+
+#[test]
 fn the_rust_text_is_as_agreed() {
     let folder = folder(&[(
         "xcore.yaml",

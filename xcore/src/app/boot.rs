@@ -17,14 +17,14 @@ use super::lifecycle::HookTimeout;
 use super::order::{Ordered, start_order};
 use super::tenants::{Tenants, version_of};
 use super::{TenantError, settings, sources, watch};
-use crate::db::{Database, DatabaseError, Migrations, OpenMode};
+use crate::db::{DatabaseError, Migrations, OpenMode, Servers};
 use crate::error::Error;
 use crate::http;
 use crate::plugin::{
     AnyMounted, AnyPlugin, AppHook, AppState, JobSpec, Runtime, SectionError, SectionReader, Trigger, chain,
 };
 use crate::scheduler::{Schedule, SchedulerError, StaticJob};
-use crate::tenancy::{Hold, InvalidTenantId, TenantId, TenantSource, Turns};
+use crate::tenancy::{Hold, InvalidTenantId, TenantId, TenantRecord, TenantSource, Turns};
 
 /// Why an app did not start.
 #[derive(Debug, thiserror::Error)]
@@ -180,9 +180,9 @@ pub(super) async fn boot(
     let config = &loaded.config;
     let ordered = start_order(plugins);
     let mode = if extent == Extent::Serving { OpenMode::Exclusive } else { OpenMode::Beside };
-    let database = match settings::database(config, mode)? {
+    let database = match settings::databases(config, mode)? {
         Some(settings) => {
-            Some(Database::open(settings).await.map_err(|source| BootError::Database { source })?)
+            Some(Servers::open(settings).await.map_err(|source| BootError::Database { source })?)
         }
         None => None,
     };
@@ -211,7 +211,7 @@ pub(super) async fn boot(
 async fn assemble(
     ordered: &[Ordered],
     loaded: &Loaded,
-    database: Option<Database>,
+    database: Option<Servers>,
     own: Own,
 ) -> Result<Instance, BootError> {
     let config = &loaded.config;
@@ -287,7 +287,8 @@ async fn start(app: &Instance) -> Result<(), BootError> {
     app.migrate_shared().await.map_err(|source| BootError::Database { source })?;
     let ensure = settings::ensured(&inner.config.config)?;
     inner.tenants.recover(&ensure).await?;
-    bring_up_to_date(inner).await?;
+    report_unknown_servers(inner).await?;
+    let awaited = bring_up_to_date(inner).await?;
     for placed in &inner.plugins {
         let limit = inner.tenants.hook_timeout;
         let ended = tokio::time::timeout(limit, placed.mounted.app_hook(AppHook::Start)).await;
@@ -307,6 +308,9 @@ async fn start(app: &Instance) -> Result<(), BootError> {
     let following = tokio::spawn(watch::follow(Arc::downgrade(inner), changed));
     let mut tasks = inner.tasks.lock().unwrap_or_else(|broken| broken.into_inner());
     let ticking = tokio::spawn(watch::tick(Arc::downgrade(inner)));
+    if !awaited.is_empty() {
+        tasks.push(tokio::spawn(watch::migrate_later(Arc::downgrade(inner), awaited)).abort_handle());
+    }
     tasks.extend([ticking.abort_handle(), watching.abort_handle(), following.abort_handle()]);
     Ok(())
 }
@@ -344,12 +348,44 @@ fn declared(job: &'static JobSpec, config: &Config) -> Result<StaticJob, BootErr
     Ok(StaticJob { plugin: job.plugin, job: job.name, schedule, overlap: job.overlap, timeout: job.timeout })
 }
 
-/// Migrates the tenants whose data is behind. One that cannot be migrated is refused with 503; the others are served.
-async fn bring_up_to_date(inner: &Inner) -> Result<(), BootError> {
-    let outdated: Vec<TenantId> = inner.tenants.outdated().await?;
-    if outdated.is_empty() {
-        return Ok(());
+/// Tenants of a server that the configuration does not name are refused with 503; the others are served.
+async fn report_unknown_servers(inner: &Inner) -> Result<(), BootError> {
+    let Some(servers) = &inner.runtime.database else { return Ok(()) };
+    let mut unknown: HashMap<String, (TenantId, usize)> = HashMap::new();
+    for record in inner.tenants.list().await? {
+        if let Err(DatabaseError::UnknownServer { tenant, server }) =
+            servers.at(&record.id, record.server.as_deref()).map(drop)
+        {
+            unknown.entry(server).or_insert((tenant, 0)).1 += 1;
+        }
     }
+    for (server, (tenant, tenants)) in unknown {
+        error!(
+            server,
+            tenants,
+            for_example = %tenant,
+            "tenants are on a server that `services.database.servers` does not name, and are not served; name it there again"
+        );
+    }
+    Ok(())
+}
+
+/// Migrates the tenants whose data is behind. One that cannot be migrated is refused with 503; the others are served. Gives those
+/// whose server is waited for.
+async fn bring_up_to_date(inner: &Inner) -> Result<Vec<TenantRecord>, BootError> {
+    let is_awaited = |record: &TenantRecord| {
+        let servers = inner.runtime.database.as_ref();
+        servers.is_some_and(|servers| servers.is_awaited(record.server.as_deref()))
+    };
+    let (awaited, outdated): (Vec<_>, Vec<_>) =
+        inner.tenants.outdated_records().await?.into_iter().partition(is_awaited);
+    for record in &awaited {
+        inner.runtime.admission.directory.hold(&record.id, Hold::Outdated);
+    }
+    if outdated.is_empty() {
+        return Ok(awaited);
+    }
+    let outdated: Vec<TenantId> = outdated.into_iter().map(|record| record.id).collect();
     let total = outdated.len();
     info!(tenants = total, "migrating tenants");
     let mut failed = 0_usize;
@@ -372,5 +408,5 @@ async fn bring_up_to_date(inner: &Inner) -> Result<(), BootError> {
             "some tenants are not served; mend the migration, run `migrate`, start again"
         );
     }
-    Ok(())
+    Ok(awaited)
 }

@@ -99,7 +99,7 @@ impl Tenants {
     }
 
     fn table(&self) -> Result<DirectoryTable, TenantError> {
-        let database = self.database().filter(|_| self.store().is_managed());
+        let database = self.databases().filter(|_| self.store().is_managed());
         let database = database.ok_or(StoreError::ReadOnly {
             kind: "not kept in a database",
             remedy: "configure `services.database` and `directory: managed` to have keys and domains",

@@ -254,7 +254,7 @@ mod tests {
     async fn nothing_is_given_to_a_life_that_has_ended() {
         let (table, _folder) = table().await;
         let acme = TenantId::parse("acme").unwrap();
-        table.insert(&acme).await.unwrap();
+        table.insert(&acme, &[]).await.unwrap();
         let first = table.find(&acme).await.unwrap().unwrap();
         table.insert_domain(&first, "acme.test").await.unwrap();
         table.insert_key(&first, &[1; 32], "").await.unwrap();
@@ -262,7 +262,7 @@ mod tests {
         table.remove(&acme, first.life).await.unwrap();
         assert_eq!(table.owner_of_domain("acme.test").await.unwrap(), None);
         assert_eq!(table.owner_of_key(&[1; 32]).await.unwrap(), None);
-        table.insert(&acme).await.unwrap();
+        table.insert(&acme, &[]).await.unwrap();
         // Looked up before the deletion, given after it.
         let late = table.insert_domain(&first, "acme.test").await;
         assert!(matches!(late, Err(StoreError::NotFound { .. })), "{late:?}");

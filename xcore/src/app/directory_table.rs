@@ -1,12 +1,13 @@
 //! The managed directory: a table in a database of its own, which no tenant can read.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, SqlErr,
-    TransactionTrait,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    SqlErr, TransactionTrait,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -27,6 +28,8 @@ pub(super) mod tenant {
         pub version: Option<String>,
         /// The revision in which it was inserted.
         pub life: i64,
+        /// The server that holds its data.
+        pub server: Option<String>,
         /// Seconds since 1970.
         pub created_at: i64,
         pub updated_at: i64,
@@ -62,7 +65,7 @@ pub(super) struct DirectoryMigrator;
 
 impl MigratorTrait for DirectoryMigrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(first::Tables), Box::new(super::directory_credentials::Tables)]
+        vec![Box::new(first::Tables), Box::new(super::directory_credentials::Tables), Box::new(third::Server)]
     }
 }
 
@@ -70,6 +73,29 @@ mod first {
     use sea_orm::ActiveValue::Set;
     use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryTrait, Schema};
     use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+
+    /// The tenants as this migration makes them.
+    mod tenant {
+        #![expect(unreachable_pub, reason = "the derive of SeaORM wants it")]
+        use sea_orm::entity::prelude::*;
+
+        #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+        #[sea_orm(table_name = "xcore_tenants")]
+        pub struct Model {
+            #[sea_orm(primary_key, auto_increment = false)]
+            pub id: String,
+            pub state: String,
+            pub version: Option<String>,
+            pub life: i64,
+            pub created_at: i64,
+            pub updated_at: i64,
+        }
+
+        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+        pub enum Relation {}
+
+        impl ActiveModelBehavior for ActiveModel {}
+    }
 
     pub(super) struct Tables;
 
@@ -83,7 +109,7 @@ mod first {
     impl MigrationTrait for Tables {
         async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
             let schema = Schema::new(manager.get_database_backend());
-            manager.create_table(schema.create_table_from_entity(super::tenant::Entity)).await?;
+            manager.create_table(schema.create_table_from_entity(tenant::Entity)).await?;
             manager.create_table(schema.create_table_from_entity(super::revision::Entity)).await?;
             let row = super::revision::ActiveModel { id: Set(ROW), revision: Set(1) };
             let insert = super::revision::Entity::insert(row);
@@ -92,6 +118,30 @@ mod first {
     }
 
     pub(super) const ROW: i32 = 1;
+}
+
+mod third {
+    use sea_orm::DbErr;
+    use sea_orm::sea_query::{ColumnDef, Table};
+    use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+
+    pub(super) struct Server;
+
+    impl MigrationName for Server {
+        fn name(&self) -> &str {
+            "m0003_server"
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl MigrationTrait for Server {
+        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+            let server = ColumnDef::new(super::tenant::Column::Server).string().null().to_owned();
+            manager
+                .alter_table(Table::alter().table(super::tenant::Entity).add_column(server).to_owned())
+                .await
+        }
+    }
 }
 
 /// The directory's store over its database.
@@ -119,6 +169,31 @@ async fn read_revision<C: ConnectionTrait>(connection: &C) -> Result<i64, DbErr>
     Ok(row.map_or(0, |row| row.revision))
 }
 
+/// Of the servers the one that has the least tenants, in whatever state. Those of no server are on the first, which is among
+/// the candidates wherever there are several.
+async fn least_used<C: ConnectionTrait>(
+    connection: &C,
+    servers: &[Arc<str>],
+) -> Result<Option<String>, DbErr> {
+    if servers.len() < 2 {
+        return Ok(servers.first().map(ToString::to_string));
+    }
+    let counted: Vec<(Option<String>, i64)> = tenant::Entity::find()
+        .select_only()
+        .column(tenant::Column::Server)
+        .column_as(tenant::Column::Id.count(), "tenants")
+        .group_by(tenant::Column::Server)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let tenants_of = |at: usize, name: &str| -> i64 {
+        let is_here = |server: Option<&str>| server.map_or(at == 0, |server| server == name);
+        counted.iter().filter(|(server, _)| is_here(server.as_deref())).map(|(_, tenants)| tenants).sum()
+    };
+    let least = servers.iter().enumerate().min_by_key(|(at, name)| tenants_of(*at, name));
+    Ok(least.map(|(_, name)| name.to_string()))
+}
+
 #[async_trait]
 impl DirectoryStore for DirectoryTable {
     async fn find(&self, id: &TenantId) -> Result<Option<TenantRecord>, StoreError> {
@@ -132,16 +207,19 @@ impl DirectoryStore for DirectoryTable {
         Ok(rows.into_iter().filter_map(record).collect())
     }
 
-    async fn insert(&self, id: &TenantId) -> Result<(), StoreError> {
+    async fn insert(&self, id: &TenantId, servers: &[Arc<str>]) -> Result<(), StoreError> {
         let now = now();
         let change = self.db.begin().await.map_err(failed)?;
         // The number is never used again, also not when the tenant is deleted and made again.
         let life = bump(&change).await.map_err(failed)?;
+        // That number is one row, so nobody else places a tenant until this is committed.
+        let server = least_used(&change, servers).await.map_err(failed)?;
         let row = tenant::ActiveModel {
             id: Set(id.to_string()),
             state: Set(State::Provisioning.as_str().to_owned()),
             version: Set(None),
             life: Set(life),
+            server: Set(server),
             created_at: Set(now),
             updated_at: Set(now),
         };
@@ -216,7 +294,13 @@ fn record(row: tenant::Model) -> Option<TenantRecord> {
         );
         return None;
     };
-    Some(TenantRecord { id, state: State::parse(&row.state), version: row.version, life: row.life })
+    Some(TenantRecord {
+        id,
+        state: State::parse(&row.state),
+        version: row.version,
+        life: row.life,
+        server: row.server.map(Arc::from),
+    })
 }
 
 pub(super) fn failed(error: DbErr) -> StoreError {
@@ -249,11 +333,11 @@ pub(super) mod tests {
         let (table, _folder) = table().await;
         let acme = TenantId::parse("acme").unwrap();
         let insert = async || {
-            table.insert(&acme).await.unwrap();
+            table.insert(&acme, &[]).await.unwrap();
             table.find(&acme).await.unwrap().unwrap().life
         };
         let first = insert().await;
-        assert!(matches!(table.insert(&acme).await, Err(StoreError::Exists { .. })));
+        assert!(matches!(table.insert(&acme, &[]).await, Err(StoreError::Exists { .. })));
         assert!(table.advance(&acme, first, Provisioning, Deleting).await.unwrap());
         table.remove(&acme, first).await.unwrap();
         let second = insert().await;
@@ -269,5 +353,40 @@ pub(super) mod tests {
         assert!(table.advance(&acme, second, Active, Deleting).await.unwrap());
         table.remove(&acme, first).await.unwrap();
         assert_eq!(state().await, Deleting);
+    }
+    #[tokio::test]
+    async fn a_tenant_is_placed_where_the_least_are() {
+        let (table, _folder) = table().await;
+        let [eu, us, asia] = ["eu", "us", "asia"].map(Arc::<str>::from);
+        let all = [eu.clone(), us.clone(), asia.clone()];
+        let place = async |name: &str, servers: &[Arc<str>]| {
+            let id = TenantId::parse(name).unwrap();
+            table.insert(&id, servers).await.unwrap();
+            table.find(&id).await.unwrap().unwrap().server
+        };
+        // Before there were several.
+        assert_eq!(place("first", &[]).await, None);
+        assert_eq!(place("a", &all).await, Some(us.clone()), "the first server has one already");
+        assert_eq!(place("b", &all).await, Some(asia.clone()));
+        assert_eq!(place("c", &all).await, Some(eu.clone()), "of equals the first");
+        assert_eq!(place("d", std::slice::from_ref(&us)).await, Some(us.clone()), "named");
+        assert_eq!(place("e", &all).await, Some(asia.clone()));
+        let acme = TenantId::parse("a").unwrap();
+        let life = table.find(&acme).await.unwrap().unwrap().life;
+        table.advance(&acme, life, State::Provisioning, State::Deleting).await.unwrap();
+        table.remove(&acme, life).await.unwrap();
+        assert_eq!(place("f", &all).await, Some(us), "one has gone there");
+    }
+
+    #[tokio::test]
+    async fn tenants_created_at_once_are_spread_and_none_is_on_two_servers() {
+        let (table, _folder) = table().await;
+        let all = ["eu", "us"].map(Arc::<str>::from);
+        let ids: Vec<TenantId> = (0..20).map(|n| TenantId::parse(&format!("t{}", n / 2)).unwrap()).collect();
+        let made = futures_util::future::join_all(ids.iter().map(|id| table.insert(id, &all))).await;
+        assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 10);
+        let records = table.list().await.unwrap();
+        let on = |name: &str| records.iter().filter(|record| record.server.as_deref() == Some(name)).count();
+        assert_eq!((records.len(), on("eu"), on("us")), (10, 5, 5));
     }
 }

@@ -93,7 +93,7 @@ impl Tenants {
         let Some(record) = self.record_in(id, State::Provisioning).await? else { return Ok(()) };
         let directory = &self.runtime.admission.directory;
         self.hold_if_stateless(id);
-        self.make_data(id).await?;
+        self.make_data(&record).await?;
         if let Some(scheduler) = &self.runtime.scheduler {
             scheduler.tenant_opened(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
         }
@@ -120,16 +120,17 @@ impl Tenants {
         }
     }
 
-    async fn make_data(&self, id: &TenantId) -> Result<(), TenantError> {
-        if let Some(database) = self.database() {
-            let failed = |source| TenantError::Data { id: *id, step: "made", source };
+    async fn make_data(&self, record: &TenantRecord) -> Result<(), TenantError> {
+        let id = &record.id;
+        let failed = |source| TenantError::Data { id: *id, step: "made", source };
+        if let Some(database) = self.database_of(record).map_err(failed)? {
             database.provision(id).await.map_err(failed)?;
         }
         if let Some(cache) = &self.runtime.cache {
             // An entry that slipped in while an earlier tenant of this name was deleted.
             cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
         }
-        self.migrate(id).await.map(drop)
+        self.migrate_as(record).await.map(drop)
     }
 
     /// Goes on with a deletion, from whatever step it has reached.
@@ -146,7 +147,9 @@ impl Tenants {
         let Some(record) = self.record_in(id, State::Deleting).await? else { return Ok(()) };
         self.hold_if_stateless(id);
         self.leave(id).await?;
-        let has_data = match self.database() {
+        let dropping = |source| TenantError::Data { id: *id, step: "dropped", source };
+        let database = self.database_of(&record).map_err(dropping)?;
+        let has_data = match database {
             Some(database) => database.exists(id).await.unwrap_or(true),
             None => true,
         };
@@ -161,14 +164,14 @@ impl Tenants {
         }
         // The hooks' own.
         self.runtime.admission.directory.end(id);
-        if let (Some(database), Some(held)) = (self.database(), &claim.held) {
+        if let (Some(database), Some(held)) = (database, &claim.held) {
             if database.is_served_by_many() {
                 tokio::time::sleep(NOTICED).await;
             }
             match database.remove(id, held.as_ref()).await {
                 // With `isolate_db: false` its rows are among everybody's, and the hooks had their turn.
                 Ok(()) | Err(crate::db::DatabaseError::NotRemovable { .. }) => {}
-                Err(source) => return Err(TenantError::Data { id: *id, step: "dropped", source }),
+                Err(source) => return Err(dropping(source)),
             }
         }
         claim.check().await?;
@@ -217,7 +220,7 @@ impl Tenants {
     }
 
     async fn claim(&self, id: &TenantId, removal: bool) -> Result<Claimed, TenantError> {
-        let Some(database) = self.database() else { return Ok(Claimed { id: *id, held: None }) };
+        let Some(database) = self.databases() else { return Ok(Claimed { id: *id, held: None }) };
         let failed = |source| TenantError::Data { id: *id, step: "claimed", source };
         let held = database.claim(id, removal).await.map_err(failed)?;
         Ok(Claimed { id: *id, held: Some(held) })

@@ -4,43 +4,57 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono_tz::Tz;
-use xcore_build::config::{Config, DbRole as ConfiguredRole, Directory as DirectoryKind, Pooler};
+use xcore_build::config::{
+    Config, DatabaseUrl, DbRole as ConfiguredRole, Directory as DirectoryKind, Pooler,
+};
 
 use super::boot::BootError;
 use super::directory_table::DirectoryTable;
 use super::existence::Everyone;
 use super::sources;
 use crate::cache::{Cache, CacheSettings};
-use crate::db::{Database, DatabaseSettings, DbRole, OpenMode, ServerUrl};
+use crate::db::{DatabaseSettings, DbRole, OpenMode, ServerSettings, ServerUrl, Servers};
 use crate::scheduler::{Scheduler, SchedulerError, SchedulerSettings};
 use crate::tenancy::{Admission, Directory, DirectoryStore, FixedStore, OpenStore, TenantId, TenantSource};
 
-/// How the database is set up.
-pub(super) fn database(config: &Config, mode: OpenMode) -> Result<Option<DatabaseSettings>, BootError> {
+/// How the databases are set up: one, or several servers.
+pub(super) fn databases(config: &Config, mode: OpenMode) -> Result<Option<Vec<ServerSettings>>, BootError> {
     let Some(section) = &config.services.database else { return Ok(None) };
-    let mut settings = DatabaseSettings::new(section.url.as_str(), &config.folder)
-        .map_err(|source| BootError::Database { source })?;
-    if let (Some(Pooler::Transaction), Some(direct)) = (section.pooler, &section.direct_url) {
-        let direct = ServerUrl::new(direct.as_str()).map_err(|source| BootError::Database { source })?;
-        settings.direct_server = Some(direct);
-    }
-    if let Some(max_open) = section.max_open {
-        settings.max_open = max_open as usize;
-    }
-    settings.connections = section.connections as usize;
-    settings.min_connections = section.min_connections.unwrap_or(0) as usize;
-    settings.active_connections = section.active_connections.map(|active| active as usize);
-    settings.statement_timeout = section.statement_timeout;
-    settings.busy_timeout = section.busy_timeout;
-    settings.drain_timeout = config.app.shutdown_grace;
-    settings.isolate = config.tenancy.isolate_db;
-    settings.db_role = match config.tenancy.db_role {
-        ConfiguredRole::SetRole => DbRole::SetRole,
-        ConfiguredRole::Login => DbRole::Login,
-        _ => DbRole::Shared,
+    let wrong = |source| BootError::Database { source };
+    let one = |url: &DatabaseUrl, replicas: &[DatabaseUrl]| -> Result<DatabaseSettings, BootError> {
+        let mut settings = DatabaseSettings::new(url.as_str(), &config.folder).map_err(wrong)?;
+        let replicas = replicas.iter().map(|url| ServerUrl::new(url.as_str()));
+        settings.replicas = replicas.collect::<Result<_, _>>().map_err(wrong)?;
+        if let (Some(Pooler::Transaction), Some(direct)) = (section.pooler, &section.direct_url) {
+            settings.direct_server = Some(ServerUrl::new(direct.as_str()).map_err(wrong)?);
+        }
+        if let Some(max_open) = section.max_open {
+            settings.max_open = max_open as usize;
+        }
+        settings.connections = section.connections as usize;
+        settings.min_connections = section.min_connections.unwrap_or(0) as usize;
+        settings.active_connections = section.active_connections.map(|active| active as usize);
+        settings.statement_timeout = section.statement_timeout;
+        settings.busy_timeout = section.busy_timeout;
+        settings.drain_timeout = config.app.shutdown_grace;
+        settings.isolate = config.tenancy.isolate_db;
+        settings.db_role = match config.tenancy.db_role {
+            ConfiguredRole::SetRole => DbRole::SetRole,
+            ConfiguredRole::Login => DbRole::Login,
+            _ => DbRole::Shared,
+        };
+        settings.mode = mode;
+        Ok(settings)
     };
-    settings.mode = mode;
-    Ok(Some(settings))
+    let only = section.url.iter().map(|url| {
+        let replicas = section.replicas.as_deref().unwrap_or_default();
+        Ok(ServerSettings { name: None, settings: one(url, replicas)? })
+    });
+    let named = section.servers.iter().flatten().map(|server| {
+        let settings = one(&server.url, &server.replicas)?;
+        Ok(ServerSettings { name: Some(server.name.as_str().into()), settings })
+    });
+    only.chain(named).collect::<Result<_, BootError>>().map(Some)
 }
 
 /// The cache, if there is one.
@@ -65,7 +79,7 @@ pub(super) fn scheduler(config: &Config, default: Option<TenantId>) -> Result<Op
 /// Who decides which tenant a request belongs to.
 pub(super) fn admission(
     config: &Config,
-    database: Option<&Database>,
+    database: Option<&Servers>,
     plugins: usize,
     own: &[Arc<dyn TenantSource>],
 ) -> Result<Admission, BootError> {
@@ -74,7 +88,7 @@ pub(super) fn admission(
     let store: Arc<dyn DirectoryStore> = match (tenancy.directory, database) {
         (DirectoryKind::Managed, Some(database)) => Arc::new(DirectoryTable::new(database.directory())),
         (DirectoryKind::Managed, None) => Arc::new(FixedStore::new(ensured(config)?)),
-        (_, Some(database)) => Arc::new(OpenStore::new(Arc::new(database.clone()))),
+        (_, Some(database)) => Arc::new(OpenStore::new(Arc::new(database.only().clone()))),
         (_, None) => Arc::new(OpenStore::new(Arc::new(Everyone))),
     };
     static APPS: AtomicU64 = AtomicU64::new(0);
@@ -115,7 +129,7 @@ fn tenant_id(name: &str) -> Result<TenantId, BootError> {
 mod tests {
     use xcore_build::config::LoadOptions;
 
-    use super::{Config, OpenMode, database};
+    use super::{Config, OpenMode, databases};
 
     #[test]
     fn a_pooler_and_the_server_behind_it_reach_the_service() {
@@ -127,7 +141,7 @@ mod tests {
         let mut options = LoadOptions { overlay: None, ..LoadOptions::from_environment(&file) };
         let direct = |options: &LoadOptions| {
             let loaded = Config::load(options).unwrap();
-            database(&loaded.config, OpenMode::Beside).unwrap().unwrap().direct_server
+            databases(&loaded.config, OpenMode::Beside).unwrap().unwrap().remove(0).settings.direct_server
         };
         assert!(direct(&options).is_none());
         for (key, value) in [("POOLER", "transaction"), ("DIRECT_URL", "postgres://u:secret@server/shop")] {

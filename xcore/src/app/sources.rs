@@ -8,7 +8,7 @@ use xcore_build::config::{Config, Source};
 
 use super::boot::BootError;
 use super::directory_table::DirectoryTable;
-use crate::db::Database;
+use crate::db::Servers;
 use crate::http::full_path;
 use crate::plugin::AnyMounted;
 use crate::tenancy::{Asks, Chain, Credentials, Hosts, Link, Sources, TenantSource, TrustedProxies};
@@ -16,7 +16,7 @@ use crate::tenancy::{Asks, Chain, Credentials, Hosts, Link, Sources, TenantSourc
 /// Who is asked.
 pub(super) fn asks(
     config: &Config,
-    database: Option<&Database>,
+    database: Option<&Servers>,
     own: &[Arc<dyn TenantSource>],
 ) -> Result<Asks, BootError> {
     let tenancy = &config.tenancy;

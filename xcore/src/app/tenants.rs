@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::stream::{self, Stream, StreamExt};
 use xcore_build::config::DbRole;
 
-use crate::db::{Database, DatabaseError, MigrationReport, Migrations};
+use crate::db::{Database, DatabaseError, MigrationReport, Migrations, Servers};
 use crate::error::Error;
 use crate::plugin::{AnyMounted, Runtime};
 use crate::tenancy::{
@@ -77,6 +77,27 @@ pub enum TenantError {
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The configuration has no server of this name.
+    #[error(
+        "there is no server `{server}` in `services.database.servers`; {}",
+        if known.is_empty() { "there is one database only".to_owned() } else { format!("there are {}", known.join(", ")) }
+    )]
+    NoServer {
+        /// The name.
+        server: String,
+        /// Those there are.
+        known: Vec<String>,
+    },
+    /// A creation that was cut off goes on where it was begun.
+    #[error(
+        "the creation of tenant `{id}` was begun on server `{server}`; name that one or none to finish it, or delete the tenant first"
+    )]
+    BegunElsewhere {
+        /// The tenant.
+        id: TenantId,
+        /// Its server.
+        server: String,
     },
     /// The directory refused.
     #[error("the directory refused")]
@@ -172,11 +193,48 @@ impl Tenants {
     /// When the tenant exists, or a step fails. A step that failed is tried again by the next call, the next start, and a
     /// server that runs.
     pub async fn create(&self, id: &TenantId) -> Result<(), TenantError> {
+        let open = self.databases().map(Servers::open_names).unwrap_or_default();
+        // `public` is what all tenants share, and that is on the first one.
+        let among = if id.is_public() { &open[..open.len().min(1)] } else { &open[..] };
+        self.create_among(id, among, None).await
+    }
+
+    /// Creates a tenant on one of `services.database.servers`, instead of the one that has the least tenants.
+    ///
+    /// # Errors
+    /// As [`Tenants::create`], and when there is no such server, or the tenant was begun on another one.
+    pub async fn create_on(&self, id: &TenantId, server: &str) -> Result<(), TenantError> {
+        let all = self.databases().map(Servers::names).unwrap_or_default();
+        let Some(server) = all.iter().find(|name| ***name == *server) else {
+            let known = all.iter().map(ToString::to_string).collect();
+            return Err(TenantError::NoServer { server: server.to_owned(), known });
+        };
+        if id.is_public() && all.first() != Some(server) {
+            return Err(TenantError::Public);
+        }
+        self.create_among(id, std::slice::from_ref(server), Some(server)).await
+    }
+
+    /// On one of these servers; on `wanted` and no other, also when the creation was begun before.
+    async fn create_among(
+        &self,
+        id: &TenantId,
+        servers: &[Arc<str>],
+        wanted: Option<&Arc<str>>,
+    ) -> Result<(), TenantError> {
         if id.is_public() && self.runtime.admission.default != Some(*id) {
             return Err(TenantError::Public);
         }
-        match self.store().insert(id).await {
-            Err(StoreError::Exists { .. }) if self.is_in(id, State::Provisioning).await? => {}
+        match self.store().insert(id, servers).await {
+            Err(StoreError::Exists { .. }) if self.is_in(id, State::Provisioning).await? => {
+                // Begun when there was one database, it is on the first.
+                let first = || self.databases().and_then(|servers| servers.names().first().cloned());
+                if let (Some(wanted), Some(begun)) = (wanted, self.record(id).await?.server.or_else(first))
+                    && *wanted != begun
+                {
+                    return Err(TenantError::BegunElsewhere { id: *id, server: begun.to_string() });
+                }
+            }
             inserted => inserted?,
         }
         self.finish_creating(id).await
@@ -206,6 +264,11 @@ impl Tenants {
     /// # Errors
     /// When the directory cannot be read.
     pub async fn outdated(&self) -> Result<Vec<TenantId>, TenantError> {
+        Ok(self.outdated_records().await?.into_iter().map(|record| record.id).collect())
+    }
+
+    /// As [`Tenants::outdated`], with all that the directory knows of them.
+    pub(super) async fn outdated_records(&self) -> Result<Vec<TenantRecord>, TenantError> {
         if !self.store().is_managed() {
             return Ok(Vec::new());
         }
@@ -213,7 +276,7 @@ impl Tenants {
         let is_outdated = |record: &TenantRecord| {
             record.state == State::Active && record.version.as_deref() != Some(self.version.as_str())
         };
-        Ok(all.into_iter().filter(is_outdated).map(|record| record.id).collect())
+        Ok(all.into_iter().filter(is_outdated).collect())
     }
 
     /// Brings one tenant's data up to date; the names of the migrations that were applied.
@@ -221,11 +284,15 @@ impl Tenants {
     /// # Errors
     /// When a migration fails. Those before it stay applied, and a later run goes on from there.
     pub async fn migrate(&self, id: &TenantId) -> Result<Vec<String>, TenantError> {
-        let Some(database) = self.database() else { return Ok(Vec::new()) };
-        let report = database
-            .migrate_tenant(id, &self.migrations)
-            .await
-            .map_err(|source| TenantError::Data { id: *id, step: "migrated", source })?;
+        self.migrate_as(&self.record(id).await?).await
+    }
+
+    /// As [`Tenants::migrate`], where the directory has been asked already.
+    pub(super) async fn migrate_as(&self, record: &TenantRecord) -> Result<Vec<String>, TenantError> {
+        let id = &record.id;
+        let failed = |source| TenantError::Data { id: *id, step: "migrated", source };
+        let Some(database) = self.database_of(record).map_err(failed)? else { return Ok(Vec::new()) };
+        let report = database.migrate_tenant(id, &self.migrations).await.map_err(failed)?;
         self.store().set_version(id, &self.version).await?;
         self.runtime.admission.directory.release_from(id, Hold::Outdated);
         Ok(names(&report))
@@ -244,19 +311,19 @@ impl Tenants {
     /// # Errors
     /// When the tenant's data cannot be read.
     pub async fn pending(&self, id: &TenantId) -> Result<Vec<String>, TenantError> {
-        let Some(database) = self.database() else { return Ok(Vec::new()) };
-        let report = database.pending_tenant(id, &self.migrations).await;
-        report.map(|report| names(&report)).map_err(|source| TenantError::Data {
-            id: *id,
-            step: "read",
-            source,
-        })
+        let failed = |source| TenantError::Data { id: *id, step: "read", source };
+        let record = self.record(id).await?;
+        let Some(database) = self.database_of(&record).map_err(failed)? else { return Ok(Vec::new()) };
+        let report = database.pending_tenant(id, &self.migrations).await.map_err(failed)?;
+        Ok(names(&report))
     }
 
     /// Whether the tenant's data is there.
-    pub(super) async fn has_data(&self, id: &TenantId) -> Result<bool, TenantError> {
-        let Some(database) = self.database() else { return Ok(true) };
-        database.exists(id).await.map_err(|source| TenantError::Data { id: *id, step: "read", source })
+    pub(super) async fn has_data(&self, record: &TenantRecord) -> Result<bool, DatabaseError> {
+        match self.database_of(record)? {
+            Some(database) => database.exists(&record.id).await,
+            None => Ok(true),
+        }
     }
 
     /// The proof that a tenant exists and is active.
@@ -271,7 +338,20 @@ impl Tenants {
         self.runtime.admission.directory.store()
     }
 
-    pub(super) fn database(&self) -> Option<&Database> {
+    pub(super) fn databases(&self) -> Option<&Servers> {
         self.runtime.database.as_ref()
+    }
+
+    /// The database that holds the data of a tenant, as the directory's record says.
+    pub(super) fn database_of(&self, record: &TenantRecord) -> Result<Option<&Database>, DatabaseError> {
+        self.databases().map(|servers| servers.at(&record.id, record.server.as_deref())).transpose()
+    }
+
+    /// The record of a tenant, in whatever state. A directory that keeps none has all tenants on the only database.
+    pub(super) async fn record(&self, id: &TenantId) -> Result<TenantRecord, TenantError> {
+        if !self.store().is_managed() {
+            return Ok(TenantRecord::active(*id));
+        }
+        Ok(self.store().find(id).await?.ok_or(StoreError::NotFound { id: *id })?)
     }
 }

@@ -8,9 +8,10 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{info, warn};
 
+use super::TenantError;
 use super::instance::Inner;
 use crate::plugin::chain;
-use crate::tenancy::{StoreError, TenantId};
+use crate::tenancy::{StoreError, TenantId, TenantRecord};
 
 /// How often the directory's revision is read.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -134,4 +135,26 @@ async fn catch_up(app: &Inner, entered: &mut HashMap<TenantId, i64>) -> Result<b
         }
     }
     Ok(is_done)
+}
+
+/// Migrates tenants of servers that could not be reached at the start, each when its server can be. Ends when all are done, or the
+/// app goes away.
+pub(super) async fn migrate_later(app: Weak<Inner>, mut awaited: Vec<TenantRecord>) {
+    while !awaited.is_empty() {
+        tokio::time::sleep(INTERVAL).await;
+        let Some(app) = app.upgrade() else { return };
+        let Some(servers) = &app.runtime.database else { return };
+        let (still, ready): (Vec<_>, Vec<_>) =
+            awaited.into_iter().partition(|record| servers.is_awaited(record.server.as_deref()));
+        awaited = still;
+        for record in ready {
+            match app.tenants.migrate(&record.id).await {
+                Err(TenantError::Data { source, .. }) if source.is_unavailable() => awaited.push(record),
+                Ok(_) => info!(tenant = %record.id, "migrated, now that its server can be reached"),
+                Err(problem) => {
+                    warn!(tenant = %record.id, error = %chain(&problem), "the tenant cannot be migrated and is not served");
+                }
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@
 //! - a tenant whose database is missing is an error, never a fall-through to shared tables.
 
 use std::fmt;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -132,6 +133,14 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Pins a connection in which nothing was done before, and begins nothing: the session is at level 0.
     fn pin<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>>;
 
+    /// Whether the statement is seen to do nothing but read; `false` when nobody can tell.
+    fn only_reads(&self, sql: &Sql) -> bool;
+
+    /// A copy that may answer a read of this scope now, if there is one.
+    fn replica<'a>(&'a self, _scope: &'a Scope) -> BoxFuture<'a, Option<Arc<dyn Replica>>> {
+        Box::pin(std::future::ready(None))
+    }
+
     /// Makes the tenant's database; does nothing when it exists.
     fn provision<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>>;
 
@@ -185,6 +194,31 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// Refuses new users, waits a while for those there are and closes everything.
     fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// A copy of a database, which may be behind it. It has the same isolation, and a scope means the same life of the same tenant
+/// there, or nothing.
+pub(crate) trait Replica: Send + Sync {
+    /// Where statements are run.
+    fn backend(&self) -> &dyn Backend;
+
+    /// Comes to its end when the copy turns out not to be usable, so that nobody waits for it any longer.
+    fn went_down(&self) -> BoxFuture<'_, ()>;
+
+    /// What an error means for the read that met it.
+    fn judge(&self, error: &DbErr, scope: &Scope) -> Answer;
+}
+
+/// What a failed read on a [`Replica`] says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "only servers have replicas"))]
+pub(crate) enum Answer {
+    /// The statement is at fault: the error is the result.
+    Final,
+    /// The copy is behind, or takes its time to catch up: the primary is asked.
+    Behind,
+    /// The copy is not usable: another one is asked, or the primary.
+    Down,
 }
 
 /// A pinned connection. Level 1 is a transaction, those above are savepoints; at level 0 each statement is by itself, and

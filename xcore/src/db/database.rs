@@ -10,7 +10,7 @@ use crate::tenancy::{Tenant, TenantId};
 /// The database service. Cloning is one reference count.
 #[derive(Debug, Clone)]
 pub struct Database {
-    backend: Arc<dyn Backend>,
+    pub(super) backend: Arc<dyn Backend>,
 }
 
 impl Database {

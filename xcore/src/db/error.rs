@@ -145,6 +145,44 @@ pub enum DatabaseError {
         #[source]
         source: Arc<sqlx::Error>,
     },
+    /// The directory says that the tenant is on a server which the configuration does not name.
+    #[error(
+        "tenant `{tenant}` is on server `{server}`, which `services.database.servers` does not name; name it there again and restart"
+    )]
+    UnknownServer {
+        /// The tenant.
+        tenant: TenantId,
+        /// The server.
+        server: String,
+    },
+    /// The server could not be reached when the app was started, and not since.
+    #[error(
+        "database server `{server}` has not been reached since the start; it is tried again every few seconds, see the log for the reason"
+    )]
+    NotReached {
+        /// The server.
+        server: String,
+    },
+    /// One of several servers could not be opened.
+    #[error("the server `{server}` of `services.database.servers` is not ready")]
+    OfServer {
+        /// The server.
+        server: String,
+        /// Why.
+        #[source]
+        source: Box<DatabaseError>,
+    },
+    /// A server that is not the first has a directory of tenants.
+    #[error(
+        "server `{server}` holds a directory of tenants and is not the first of `services.database.servers`; the first one holds it, so put `{server}` first again, or give a database that belongs to another app a name of its own"
+    )]
+    SecondDirectory {
+        /// The server.
+        server: String,
+    },
+    /// A write, or what may be one, through a handle that only reads.
+    #[error("`ctx.db.read()` only reads; write through `ctx.db`")]
+    ReadOnly,
     /// The tenant is being removed.
     #[error("tenant `{tenant}` is being removed")]
     Removing {
@@ -288,7 +326,10 @@ impl DatabaseError {
             | Self::Removing { .. }
             | Self::Claimed { .. }
             | Self::ClaimLost { .. }
+            | Self::UnknownServer { .. }
+            | Self::NotReached { .. }
             | Self::Closed => true,
+            Self::OfServer { source, .. } => source.is_unavailable(),
             Self::Engine { source } => engine_is_unavailable(source),
             _ => false,
         }

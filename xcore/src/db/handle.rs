@@ -11,6 +11,7 @@ use sea_orm::{
 };
 
 use super::backend::{Backend, Scope, Sql};
+use super::read::Reader;
 use super::transaction::of_control;
 use super::{DbSession, RowStream, Transaction};
 use crate::tenancy::Tenant;
@@ -49,9 +50,51 @@ pub struct SharedDb {
     scope: Scope,
 }
 
+/// One tenant's database for reading, see [`TenantDb::read`].
+///
+/// It implements the same SeaORM traits as [`TenantDb`], with the same isolation. What writes is refused with
+/// [`DatabaseError::ReadOnly`](super::DatabaseError::ReadOnly), with and without replicas: every `execute`, and a query whose
+/// function or `RETURNING` writes. Where the primary answers, a function that writes and that a view hides is not seen. A transaction that is begun on it is read-only, and the database refuses its writes.
+///
+/// # Replicas
+/// A tenant keeps to one replica as long as that is up, so what it reads does not go back in time. When the replica is down,
+/// does not know the tenant (in this life of it) yet, or had to cancel the read in order to catch up, another one or the primary
+/// answers. A transaction stays where it was begun, and fails when that goes down.
+#[derive(Clone)]
+pub struct ReadDb {
+    backend: Reader,
+    scope: Scope,
+}
+
 impl TenantDb {
     pub(super) fn new(backend: Arc<dyn Backend>, tenant: Tenant) -> Self {
         Self { backend, scope: Scope::Tenant(tenant) }
+    }
+}
+
+impl TenantDb {
+    /// A handle that only reads, and may be answered by a streaming replica of the tenant's server.
+    ///
+    /// It takes load off the server, at a price: a replica is behind, by milliseconds as a rule and by more under load. What was
+    /// written through this handle a moment ago need not be there yet, so do not decide about a write by what was read this way.
+    /// Without `replicas` in `xcore.yaml`, and on SQLite, it reads the tenant's database itself; so plugins may use it
+    /// wherever a slightly old answer will do. See [`ReadDb`].
+    ///
+    /// ```no_run
+    /// # use sea_orm::{EntityTrait, DbErr};
+    /// # async fn report<E: EntityTrait>(db: &xcore::db::TenantDb) -> Result<(), DbErr> {
+    /// let all = E::find().all(&db.read()).await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn read(&self) -> ReadDb {
+        ReadDb::new(Arc::clone(&self.backend), self.scope.clone())
+    }
+}
+
+impl ReadDb {
+    fn new(backend: Arc<dyn Backend>, scope: Scope) -> Self {
+        Self { backend: Reader::new(backend), scope }
     }
 }
 
@@ -75,6 +118,15 @@ impl fmt::Debug for TenantDb {
     }
 }
 
+impl fmt::Debug for ReadDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.scope {
+            Scope::Tenant(tenant) => write!(f, "ReadDb({tenant})"),
+            Scope::Shared | Scope::Directory => f.write_str("ReadDb"),
+        }
+    }
+}
+
 impl fmt::Debug for SharedDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SharedDb")
@@ -85,7 +137,7 @@ impl fmt::Debug for SharedDb {
 /// one boxed future (the backend's own) and not two.
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-macro_rules! sea_orm_traits {
+macro_rules! session {
     ($handle:ident) => {
         impl $handle {
             /// Pins one connection, for several statements that must share it: a temporary table and what reads it, a setting
@@ -128,7 +180,11 @@ macro_rules! sea_orm_traits {
                 self.backend.driver_rows(&self.scope, sql).await
             }
         }
+    };
+}
 
+macro_rules! sea_orm_traits {
+    ($handle:ident) => {
         impl ConnectionTrait for $handle {
             fn get_database_backend(&self) -> DbBackend {
                 self.backend.dialect()
@@ -291,8 +347,11 @@ macro_rules! sea_orm_traits {
     };
 }
 
+session!(TenantDb);
+session!(SharedDb);
 sea_orm_traits!(TenantDb);
 sea_orm_traits!(SharedDb);
+sea_orm_traits!(ReadDb);
 
 /// SeaORM asks a Cargo feature for SQLite; the SQLite that is compiled in always can (since 3.35).
 pub(super) fn supports_returning(dialect: DbBackend) -> bool {

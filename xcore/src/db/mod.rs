@@ -49,6 +49,36 @@
 //! | removal | of a tenant: from the mark in the directory on, nobody admits it. The other processes notice that within two seconds and end its contexts; then its users in this process are waited for and the schema is dropped |
 //! | sessions | beside `connections`, for the time they take: one for all tenants that the process creates or deletes, and one per schema that it makes, migrates or drops, at most 8 at once |
 //!
+//! # Several servers
+//! ```yaml
+//! services:
+//!   database:
+//!     servers:
+//!       eu: "${EU_URL}"                                        # the first: the directory, the shared tables
+//!       us: { url: "${US_URL}", replicas: ["${US_REPLICA}"] }
+//! ```
+//!
+//! | | |
+//! |---|---|
+//! | placement | a new tenant is placed on the server with the least tenants, or where `tenant create NAME --server us` says. The directory keeps it, and a tenant stays where it is |
+//! | the first server | holds the directory of tenants, the claims on them, the shared tables and the tenant `public`. So it must stay the first: a server that holds a directory and is not the first is refused at start |
+//! | shared tables | are on the first server only. A plugin reaches them with `services(central)` from everywhere. Through `ctx.db` they are read by the tenants of the first server; on another one their names do not exist. Migrations of tenants cannot refer to them |
+//! | `connections` and the other keys | hold for each server and each replica |
+//! | `tenancy.db_role` | roles, logins and their group are made on each server by itself |
+//! | a server that is away | the tenants of the others are served. At start, a first server that is away stops the start; another one is waited for: its tenants get 503, and their migrations run when it is back. New tenants are placed elsewhere meanwhile |
+//! | a server that is not named any more | its tenants get 503 and cannot be deleted; `check` and the log of the start name them |
+//! | moving a tenant | is an operator's work: end its writes, copy its schema with its comment, and change `server` in `xcore_directory.xcore_tenants` and the number in `xcore_directory.xcore_directory` in one transaction |
+//!
+//! # Replicas
+//! [`TenantDb::read`] gives a handle for reads that a streaming replica may answer; `services.database.replicas` names those of a
+//! single server. A replica is behind: what was written a moment ago need not be there yet. The isolation is the same, and a
+//! replica never shows an earlier tenant of the same name, however far it is behind. It is asked every second whether it is one and of
+//! this cluster; for that the user of the database needs the right to call `pg_control_system()`, which everybody has by default.
+//! When it is away, has not got the tenant or a table yet, or has to cancel a read, the primary answers. A process keeps one session
+//! more per replica. Statements are not sent in full to a replica: a session is switched to its tenant there. It has the rights of the
+//! login in the replica's address, so `db_role: set_role` and `login` are refused with replicas when the app is built.
+//!
+//! # Rights and addresses
 //! Whose rights a tenant has is `tenancy.db_role`:
 //!
 //! | | works as | stops | costs |
@@ -127,12 +157,16 @@ mod backend;
 mod database;
 mod error;
 mod handle;
+mod late;
 mod migrations;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod read;
+mod reading;
 mod rows;
 #[cfg(feature = "schema-sync")]
 mod schema_sync;
+mod servers;
 mod session;
 mod settings;
 mod sqlite;
@@ -141,9 +175,10 @@ mod transaction;
 pub(crate) use backend::TenantClaim;
 pub use database::Database;
 pub use error::DatabaseError;
-pub use handle::{SharedDb, TenantDb};
+pub use handle::{ReadDb, SharedDb, TenantDb};
 pub use migrations::{MigrationReport, Migrations, PluginMigrations};
 pub use rows::RowStream;
+pub(crate) use servers::{ServerSettings, Servers};
 pub use session::DbSession;
 pub(crate) use settings::Finding;
 pub use settings::{DatabaseSettings, DbRole, OpenMode, ServerUrl};

@@ -17,6 +17,8 @@ pub struct DatabaseSettings {
     /// The same server without the pooler that `server` names; `None`, the default, when there is none in between. With it
     /// `server` is a pooler in transaction mode. Not for the embedded database.
     pub direct_server: Option<ServerUrl>,
+    /// Streaming replicas of the server.
+    pub replicas: Vec<ServerUrl>,
     /// How many tenant databases are open at once. At least 1; default 256.
     pub max_open: usize,
     /// Connections per tenant database, default 4; or to the server for all tenants together, default 16. At least 1.
@@ -128,6 +130,7 @@ impl DatabaseSettings {
             folder,
             server,
             direct_server: None,
+            replicas: Vec::new(),
             max_open: 256,
             connections: 4,
             min_connections: 0,

@@ -9,7 +9,7 @@ use axum::http::HeaderValue;
 
 use super::{Mounted, Plugin, Scope};
 use crate::cache::Cache;
-use crate::db::Database;
+use crate::db::Servers;
 use crate::scheduler::Scheduler;
 use crate::tenancy::Admission;
 
@@ -21,7 +21,7 @@ pub struct Runtime {
     pub(crate) admission: Admission,
     /// What an answer depends on besides its URL, for caches between here and the client (RFC 9111, section 4.1).
     pub(crate) vary: Option<HeaderValue>,
-    pub(crate) database: Option<Database>,
+    pub(crate) database: Option<Servers>,
     pub(crate) cache: Option<Cache>,
     pub(crate) scheduler: Option<Scheduler>,
     /// Weak, because each mounted plugin holds the runtime.

@@ -268,13 +268,18 @@ impl Directory {
     /// For its creation and deletion; requests are [admitted](Directory::admit).
     pub(crate) fn living(&self, record: &TenantRecord) -> Tenant {
         let living = self.living.pin();
-        if let Some(earlier) = living.get(&record.id).filter(|tenant| tenant.life() != record.life) {
+        // Nor does a life go on elsewhere: what was made for the old server must not be used on, should somebody move the tenant.
+        let is_other =
+            |tenant: &&Tenant| tenant.life() != record.life || tenant.server() != record.server.as_deref();
+        if let Some(earlier) = living.get(&record.id).filter(is_other) {
             let earlier = earlier.clone();
             self.forget(&record.id);
             earlier.end();
             living.remove(&record.id);
         }
-        living.get_or_insert_with(record.id, || Tenant::admit(record.id, record.life)).clone()
+        living
+            .get_or_insert_with(record.id, || Tenant::admit_on(record.id, record.life, record.server.clone()))
+            .clone()
     }
 
     /// Ends the present life of a tenant: whoever still holds it can do nothing more with it.
@@ -367,7 +372,7 @@ mod tests {
             Ok(Vec::new())
         }
 
-        async fn insert(&self, _: &TenantId) -> Result<(), StoreError> {
+        async fn insert(&self, _: &TenantId, _: &[Arc<str>]) -> Result<(), StoreError> {
             Ok(())
         }
 
@@ -477,8 +482,11 @@ mod tests {
         assert!(!first.has_ended());
         let second = directory.living(&TenantRecord { life: 2, ..TenantRecord::active(acme) });
         assert!(first.has_ended() && same.has_ended() && !second.has_ended());
+        let record = TenantRecord { life: 2, ..TenantRecord::active(acme) };
+        let moved = directory.living(&TenantRecord { server: Some("eu".into()), ..record });
+        assert!(second.has_ended() && moved.server() == Some("eu"));
         directory.end(&acme);
-        assert!(second.has_ended());
+        assert!(moved.has_ended());
     }
 
     #[tokio::test]

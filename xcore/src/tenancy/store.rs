@@ -56,12 +56,15 @@ pub struct TenantRecord {
     pub version: Option<String>,
     /// A number that no other tenant of this name has had or will have. 0 where the directory does not keep one.
     pub life: i64,
+    /// The server that holds its data, by its name in `services.database.servers`. `None` where there was one server only when
+    /// the tenant was created; that is the first one now.
+    pub server: Option<Arc<str>>,
 }
 
 impl TenantRecord {
     /// A tenant whose data is not versioned by the directory.
     pub(crate) fn active(id: TenantId) -> Self {
-        Self { id, state: State::Active, version: None, life: 0 }
+        Self { id, state: State::Active, version: None, life: 0, server: None }
     }
 }
 
@@ -131,8 +134,9 @@ pub trait DirectoryStore: Send + Sync + 'static {
     async fn find(&self, id: &TenantId) -> Result<Option<TenantRecord>, StoreError>;
     /// All tenants, sorted by name.
     async fn list(&self) -> Result<Vec<TenantRecord>, StoreError>;
-    /// Adds a tenant in state provisioning. Of two that race for one name, one gets [`StoreError::Exists`].
-    async fn insert(&self, id: &TenantId) -> Result<(), StoreError>;
+    /// Adds a tenant in state provisioning, on that of the `servers` that has the least tenants; the first of them when several have
+    /// the least. Of two that race for one name, one gets [`StoreError::Exists`].
+    async fn insert(&self, id: &TenantId, servers: &[Arc<str>]) -> Result<(), StoreError>;
     /// Moves a tenant in this life of it from one state to another; `false` when it was not in `from`, or in another life.
     async fn advance(&self, id: &TenantId, life: i64, from: State, to: State) -> Result<bool, StoreError>;
     /// Notes the migrations that a tenant's data has.
@@ -173,7 +177,7 @@ impl DirectoryStore for FixedStore {
         Ok(self.tenants.iter().copied().map(TenantRecord::active).collect())
     }
 
-    async fn insert(&self, _: &TenantId) -> Result<(), StoreError> {
+    async fn insert(&self, _: &TenantId, _: &[Arc<str>]) -> Result<(), StoreError> {
         Err(FIXED)
     }
 
@@ -225,7 +229,7 @@ impl<E: Existence> DirectoryStore for OpenStore<E> {
         Ok(all.into_iter().map(TenantRecord::active).collect())
     }
 
-    async fn insert(&self, id: &TenantId) -> Result<(), StoreError> {
+    async fn insert(&self, id: &TenantId, _: &[Arc<str>]) -> Result<(), StoreError> {
         if self.existence.has_data(id).await? { Err(StoreError::Exists { id: *id }) } else { Ok(()) }
     }
 

@@ -19,13 +19,25 @@ pub struct Tenant(Arc<Admitted>);
 struct Admitted {
     id: TenantId,
     life: i64,
+    server: Option<Arc<str>>,
     has_ended: AtomicBool,
 }
 
 impl Tenant {
     /// Records an admission. The only caller is the directory, which makes one per life.
+    pub(crate) fn admit_on(id: TenantId, life: i64, server: Option<Arc<str>>) -> Self {
+        Self(Arc::new(Admitted { id, life, server, has_ended: AtomicBool::new(false) }))
+    }
+
+    /// On the only server there is.
+    #[cfg(test)]
     pub(crate) fn admit(id: TenantId, life: i64) -> Self {
-        Self(Arc::new(Admitted { id, life, has_ended: AtomicBool::new(false) }))
+        Self::admit_on(id, life, None)
+    }
+
+    /// The server that holds its data, by its name in `services.database.servers`; `None` with one server or none.
+    pub(crate) fn server(&self) -> Option<&str> {
+        self.0.server.as_deref()
     }
 
     /// Which life of its name this is, see [`TenantRecord`](super::TenantRecord).

@@ -54,8 +54,11 @@ pub(super) enum TenantCommand {
         /// Their names: a-z, 0-9, `_` and `-`, at most 63
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
+        /// Place them on this one of `services.database.servers` [default: the one with the least tenants]
+        #[arg(long, value_name = "NAME")]
+        server: Option<String>,
     },
-    /// List all tenants and their states
+    /// List all tenants, their states and their servers
     List,
     /// Delete a tenant and everything that belongs to it, for good
     Delete {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::arguments::CheckArguments;
 use super::failure::Failure;
-use crate::app::{BootError, Instance};
+use crate::app::{BootError, Instance, TenantError};
 use crate::tenancy::State;
 
 pub(super) async fn check(
@@ -45,8 +45,20 @@ pub(super) async fn check(
             writeln!(out, "tenant         {}: {what}", record.id)?;
             Ok(())
         };
+        let has_data = match app.tenants().has_data(record).await {
+            Ok(has_data) => has_data,
+            // The data of the others is looked at all the same.
+            Err(problem) if record.server.is_some() => {
+                say(&crate::plugin::chain(&problem))?;
+                continue;
+            }
+            Err(source) if record.state == State::Active => {
+                return Err(TenantError::Data { id: record.id, step: "read", source }.into());
+            }
+            Err(_) => true,
+        };
         match record.state {
-            State::Active if !app.tenants().has_data(&record.id).await? => {
+            State::Active if !has_data => {
                 say("active, but its database is missing; restore it, or delete the tenant")?;
             }
             State::Active if outdated.contains(&record.id) => say("migrations pending; run `migrate`")?,

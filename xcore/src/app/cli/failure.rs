@@ -80,7 +80,9 @@ impl Failure {
                 | TenantError::Public
                 | TenantError::IsDefault { .. }
                 | TenantError::Domain { .. }
-                | TenantError::DomainBelowBase { .. },
+                | TenantError::DomainBelowBase { .. }
+                | TenantError::NoServer { .. }
+                | TenantError::BegunElsewhere { .. },
             ) => 2,
             Self::Tenant(TenantError::Directory {
                 source:

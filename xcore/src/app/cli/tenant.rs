@@ -19,19 +19,26 @@ pub(super) async fn tenant(
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     match command {
-        TenantCommand::Create { names } => {
+        TenantCommand::Create { names, server } => {
             // All names are read before the first is created.
             let ids = names.iter().map(|name| parse(name)).collect::<Result<Vec<_>, _>>()?;
             // The hooks of a new tenant may read what all tenants share, and no server may have run yet.
             app.migrate_shared().await.map_err(|source| BootError::Database { source })?;
             for (position, id) in ids.iter().enumerate() {
-                app.tenants().create(id).await?;
+                match &server {
+                    Some(server) => app.tenants().create_on(id, server).await?,
+                    None => app.tenants().create(id).await?,
+                }
                 writeln!(out, "[{}/{}] created {id}", position + 1, ids.len())?;
             }
         }
         TenantCommand::List => {
             for record in app.tenants().list().await? {
-                writeln!(out, "{:<24} {}", record.id, record.state.as_str())?;
+                let state = record.state.as_str();
+                match &record.server {
+                    Some(server) => writeln!(out, "{:<24} {state:<13} {server}", record.id)?,
+                    None => writeln!(out, "{:<24} {state}", record.id)?,
+                }
             }
         }
         TenantCommand::Delete { name, yes } => {

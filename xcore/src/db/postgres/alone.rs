@@ -38,7 +38,7 @@ macro_rules! alone {
             result = run::$run($lease.start($verdict).await?, &$sql, target).await;
             $lease.finish(result.as_ref().err());
         }
-        if let (Target::Tenant(tenant), Err(error)) = (target, &result)
+        if let (Target::Tenant(tenant) | Target::Copy(tenant, _), Err(error)) = (target, &result)
             && run::is_undefined_table(error)
             && $lease.is_missing().await
         {

@@ -75,6 +75,11 @@ pub(super) fn with_statement_timeout(options: PgConnectOptions, limit: Option<Du
     }
 }
 
+/// For a replica: what it would refuse anyway is refused for its own reason.
+pub(super) fn with_reads_only(options: PgConnectOptions) -> PgConnectOptions {
+    options.options([("default_transaction_read_only", "on")])
+}
+
 impl Connection {
     pub(super) async fn open(options: &PgConnectOptions, retires: Instant) -> Result<Self, sqlx::Error> {
         let raw = options.connect().await?;
@@ -158,7 +163,8 @@ impl Connection {
     /// full, which meet no such code. Others' statements in full never run where the path names a tenant. Code that nobody knew of
     /// (`user_code.rs`: a second) can have moved it even so; that is seen by the next switch.
     pub(super) fn is_trusted_on(&self, target: Target) -> bool {
-        self.stands_on(target) && (!matches!(target, Target::Tenant(_)) || self.checked.elapsed() < TRUSTED)
+        self.stands_on(target)
+            && (!matches!(target, Target::Tenant(_) | Target::Copy(..)) || self.checked.elapsed() < TRUSTED)
     }
 
     /// Forgets where the session stands.
@@ -247,7 +253,9 @@ impl Connection {
             (None, Target::Tenant(tenant)) if self.roles.is_some() && self.has_schema(&tenant).await? => {
                 Err(DatabaseError::NoRole { tenant })
             }
-            (None, Target::Tenant(tenant)) => Err(DatabaseError::Missing { tenant }),
+            (None, Target::Tenant(tenant) | Target::Copy(tenant, _)) => {
+                Err(DatabaseError::Missing { tenant })
+            }
             (None, _) => Err(DatabaseError::OddShared { problem: "its schema is missing" }),
         }
     }

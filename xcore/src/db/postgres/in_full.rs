@@ -26,6 +26,19 @@ pub(super) struct Texts {
     hasher: foldhash::fast::RandomState,
 }
 
+impl Texts {
+    /// Whether the text writes; `None` when it was not understood.
+    pub(super) fn is_known_to_write(&self, sql: &Sql) -> Option<bool> {
+        if sql.origin == Origin::Script {
+            return None;
+        }
+        match &*self.templates.get(&sql.text) {
+            Analysis::Qualified(template) => Some(template.writes()),
+            Analysis::Switched(_) => None,
+        }
+    }
+}
+
 /// A statement that may be sent in full, if the tenant's schema is plain.
 pub(super) struct InFull {
     id: TenantId,

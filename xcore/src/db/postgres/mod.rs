@@ -28,6 +28,7 @@ mod plain;
 mod pool;
 mod pooler;
 mod qualify;
+mod replica;
 mod roles;
 mod run;
 mod schema;

@@ -220,7 +220,7 @@ impl Pool {
         if state.closed {
             return Err(DatabaseError::Closed);
         }
-        if let Target::Tenant(id) = target {
+        if let Target::Tenant(id) | Target::Copy(id, _) = target {
             if state.removing.contains(&id) {
                 return Err(DatabaseError::Removing { tenant: id });
             }
@@ -565,7 +565,7 @@ impl Drop for Held {
         if let Place::Lent = state.places[self.at] {
             state.places[self.at] = Place::Empty;
         }
-        if let Target::Tenant(id) = self.target
+        if let Target::Tenant(id) | Target::Copy(id, _) = self.target
             && let Some(users) = state.users.get_mut(&id)
         {
             *users -= 1;

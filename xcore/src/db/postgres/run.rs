@@ -144,3 +144,8 @@ pub(in crate::db) fn is_passing(code: &str) -> bool {
         || code.starts_with("57P")
         || matches!(code, "55P03" | "57014" | "40001" | "40P01")
 }
+
+/// Whether a standby server has cancelled a read, because it could not take over what the primary did otherwise.
+pub(super) fn is_conflict_with_recovery(error: &DbErr) -> bool {
+    has_code(error, "40001") || has_code(error, "40P01")
+}

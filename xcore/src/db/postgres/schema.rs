@@ -34,6 +34,24 @@ pub(super) async fn look(connection: &mut PgConnection, id: &TenantId) -> Result
     Ok(found)
 }
 
+/// Which schema a tenant has: the number is never that of another one, also when the name is.
+pub(super) async fn number(
+    connection: &mut PgConnection,
+    id: &TenantId,
+) -> Result<Option<u32>, DatabaseError> {
+    let text = format!("SELECT oid::bigint FROM pg_catalog.pg_namespace WHERE nspname = '{id}'");
+    let row = connection.fetch_optional(AssertSqlSafe(text)).await?;
+    let number = row.map(|row| row.try_get_unchecked::<i64, _>(0)).transpose()?;
+    Ok(number.and_then(|number| u32::try_from(number).ok()))
+}
+
+/// Whether the framework keeps the tenants of an app here.
+pub(super) async fn holds_a_directory(connection: &mut PgConnection) -> Result<bool, DatabaseError> {
+    let schema = Target::Directory.schema().to_owned();
+    let text = format!("SELECT pg_catalog.to_regclass('{schema}.xcore_tenants') IS NOT NULL");
+    Ok(connection.fetch_one(AssertSqlSafe(text)).await?.try_get_unchecked(0)?)
+}
+
 /// Makes a tenant's schema; does nothing when it exists. All of it or nothing, and one at a time.
 pub(super) async fn create(connection: &mut PgConnection, id: &TenantId) -> Result<(), DatabaseError> {
     match look(connection, id).await? {

@@ -12,10 +12,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::alone::{alone, stream_alone, verdict_of_query};
 use super::claim::{self, Claims};
-use super::connection::{Connection, prepare_options, with_client_check, with_statement_timeout};
+use super::connection::{
+    Connection, prepare_options, with_client_check, with_reads_only, with_statement_timeout,
+};
 use super::in_full::Texts;
 use super::lease::Lease;
 use super::pool::{Limits, Pool, Way};
+use super::replica::{Copies, Original};
 use super::roles::Roles;
 use super::session::PostgresSession;
 use super::target::Target;
@@ -24,10 +27,10 @@ use super::user_code::{Definition, UserCode};
 use super::{migrate, roles, schema, watch};
 #[cfg(feature = "schema-sync")]
 use crate::db::backend::DriverRow;
-use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
+use crate::db::backend::{Backend, Place, Replica, Rows, Scope, Session, Sql, TenantClaim};
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
-use crate::db::{DatabaseError, DatabaseSettings, Finding, MigrationReport, Migrations};
+use crate::db::{DatabaseError, DatabaseSettings, DbRole, Finding, MigrationReport, Migrations};
 use crate::tenancy::TenantId;
 
 /// How many schemas one process makes, migrates or drops at once: each takes a session beside those of the pool.
@@ -49,10 +52,19 @@ pub(crate) struct Postgres {
     operators: Arc<Semaphore>,
     /// How long a removal waits for a migration of the same schema.
     drain_timeout: Duration,
+    pub(super) copies: Copies,
 }
 
 impl Postgres {
     pub(crate) async fn open(settings: DatabaseSettings) -> Result<Self, DatabaseError> {
+        Self::open_as(settings, None).await
+    }
+
+    /// Opens a server, or the copy of one.
+    pub(super) async fn open_as(
+        settings: DatabaseSettings,
+        copied: Option<Original>,
+    ) -> Result<Self, DatabaseError> {
         let url = settings.server.as_ref().map(|server| server.as_str()).unwrap_or_default();
         let wrong = |_| DatabaseError::Address { url: redacted(url) };
         let options = prepare_options(PgConnectOptions::from_str(url).map_err(wrong)?, settings.busy_timeout);
@@ -61,15 +73,27 @@ impl Postgres {
         let mut second = Connection::open(&options, Instant::now()).await?;
         first.refuse_pooler(&mut second).await?;
         second.close().await;
-        schema::create_directory(&mut first.raw).await?;
-        let roles = Roles::open(&mut first.raw, settings.db_role).await?;
-        for finding in roles::findings(&mut first.raw, &roles).await? {
-            tracing::warn!("{}", finding.text);
+        // A copy has what its primary makes, and is read with the rights of the app's login.
+        let mode = if copied.is_some() { DbRole::Shared } else { settings.db_role };
+        if copied.is_none() {
+            schema::create_directory(&mut first.raw).await?;
+        }
+        let roles = Roles::open(&mut first.raw, mode).await?;
+        if copied.is_none() {
+            for finding in roles::findings(&mut first.raw, &roles).await? {
+                tracing::warn!("{}", finding.text);
+            }
         }
         let version = first.raw.server_version_num();
-        let options = with_client_check(options, version);
+        let mut options = with_client_check(options, version);
+        let (copies, code) = if let Some(original) = copied {
+            options = with_reads_only(options);
+            (Copies::copy(original.numbers), Arc::new(UserCode::of_copy(original.code)))
+        } else {
+            let code = Arc::<UserCode>::default();
+            (Copies::of(&mut first.raw, &settings, &code).await, code)
+        };
         let limits = Limits::of(&settings);
-        let code = Arc::new(UserCode::default());
         code.ask(&mut first.raw).await?;
         first.close().await;
         let served = with_statement_timeout(options.clone(), settings.statement_timeout);
@@ -85,7 +109,17 @@ impl Postgres {
             options,
             isolate: settings.isolate,
             drain_timeout: settings.drain_timeout,
+            copies,
         })
+    }
+
+    /// Whether the directory of an app is kept here.
+    pub(crate) async fn holds_a_directory(&self) -> Result<bool, DatabaseError> {
+        let mut lease = self.pool.lend(Target::Directory).await?;
+        let connection = lease.start(Verdict::default()).await.map_err(DatabaseError::of)?;
+        let found = schema::holds_a_directory(connection).await;
+        lease.finish(None);
+        found
     }
 
     /// Whether this tenant works on the shared schema.
@@ -99,7 +133,10 @@ impl Postgres {
 
     pub(super) fn target(&self, scope: &Scope) -> Target {
         match scope {
-            Scope::Tenant(tenant) => self.target_of(tenant.id()),
+            Scope::Tenant(tenant) => match (self.target_of(tenant.id()), self.copies.number_here(tenant)) {
+                (Target::Tenant(id), Some(number)) => Target::Copy(id, number),
+                (target, _) => target,
+            },
             Scope::Shared => Target::Public,
             Scope::Directory => Target::Directory,
         }
@@ -323,6 +360,39 @@ impl Backend for Postgres {
         .boxed()
     }
 
+    fn only_reads(&self, sql: &Sql) -> bool {
+        if let Some(writes) = self.texts.is_known_to_write(sql) {
+            return !writes;
+        }
+        let verdict = judge(&sql.text);
+        // What begins or ends a transaction is refused without one as well.
+        verdict.transaction || !(verdict.writes || verdict.session)
+    }
+
+    fn replica<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Option<Arc<dyn Replica>>> {
+        async move {
+            let target = self.target(scope);
+            let replica = self.copies.best(&target)?;
+            if let (Scope::Tenant(tenant), Target::Tenant(_)) = (scope, target)
+                && !self.copies.is_known(tenant)
+            {
+                // Where tenants have no lives, an earlier one of the name could not be told from this one.
+                if tenant.life() == 0 {
+                    return None;
+                }
+                let mut lease = self.lease(scope).await.ok()?;
+                let connection = lease.start(Verdict::default()).await.ok()?;
+                let number = schema::number(connection, tenant.id()).await;
+                lease.finish(None);
+                check_life(scope).ok()?;
+                self.copies.learn(tenant, number.ok()??);
+            }
+            let replica: Arc<dyn Replica> = Arc::new(replica);
+            Some(replica)
+        }
+        .boxed()
+    }
+
     fn provision<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>> {
         async move {
             if self.is_shared(id) {
@@ -393,7 +463,7 @@ impl Backend for Postgres {
         claim: &'a dyn TenantClaim,
     ) -> BoxFuture<'a, Result<(), DatabaseError>> {
         async move {
-            let elsewhere = async || Ok(());
+            let elsewhere = async || self.copies.evacuate(*id).await;
             self.remove_when(id, claim, elsewhere).await
         }
         .boxed()
@@ -447,6 +517,9 @@ impl Backend for Postgres {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        self.pool.close().boxed()
+        async move {
+            tokio::join!(self.pool.close(), self.copies.close());
+        }
+        .boxed()
     }
 }

@@ -14,6 +14,9 @@ pub(super) const NOBODY: &str = "xcore_nobody";
 pub(super) enum Target {
     /// The tenant's own tables first, then the shared ones.
     Tenant(TenantId),
+    /// The same on a replica, whose schema of this name is another one as long as it has another number: that of an earlier tenant
+    /// of the name.
+    Copy(TenantId, u32),
     /// The shared tables.
     Public,
     /// The framework's own.
@@ -85,7 +88,7 @@ impl Target {
     /// The schema that unqualified names are made in.
     pub(super) fn schema(&self) -> &str {
         match self {
-            Self::Tenant(id) => id.as_str(),
+            Self::Tenant(id) | Self::Copy(id, _) => id.as_str(),
             Self::Public => "public",
             Self::Directory => DIRECTORY,
             Self::Probe(schema) => schema,
@@ -96,7 +99,7 @@ impl Target {
     /// The value of `search_path`. A tenant's id holds nothing that needs escaping inside double quotes.
     pub(super) fn path(&self) -> String {
         match self {
-            Self::Tenant(id) => format!("\"{id}\", public"),
+            Self::Tenant(id) | Self::Copy(id, _) => format!("\"{id}\", public"),
             Self::Public => "public".to_owned(),
             Self::Directory => DIRECTORY.to_owned(),
             Self::Probe(schema) => format!("{schema}, public"),
@@ -115,7 +118,11 @@ impl Target {
         if matches!(self, Self::Nobody) {
             return set;
         }
-        format!("{set} FROM pg_catalog.pg_namespace WHERE nspname = '{schema}'{}", role.owns())
+        let is_copy = match self {
+            Self::Copy(_, number) => format!(" AND oid = {number} AND pg_catalog.pg_is_in_recovery()"),
+            _ => String::new(),
+        };
+        format!("{set} FROM pg_catalog.pg_namespace WHERE nspname = '{schema}'{is_copy}{}", role.owns())
     }
 
     /// How much this target wants a place of the pool: each target has an order of places of its own, which does not

@@ -31,6 +31,8 @@ pub(super) struct UserCode {
     state: RwLock<State>,
     /// Told when something was defined.
     pub(super) wake: Notify,
+    /// Of a streaming replica, where nothing can be defined, nor counted: what is known of the primary.
+    primary: Option<Arc<UserCode>>,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +68,11 @@ pub(super) struct Found {
 }
 
 impl UserCode {
+    /// For a streaming replica.
+    pub(super) fn of_copy(primary: Arc<Self>) -> Self {
+        Self { primary: Some(primary), ..Self::default() }
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, State> {
         // Nothing that can panic happens under the lock.
         self.state.read().unwrap_or_else(PoisonError::into_inner)
@@ -78,11 +85,16 @@ impl UserCode {
     /// Whether a statement on the path of this target may change the session unseen.
     pub(super) fn may_alter(&self, target: Target) -> bool {
         let own = match target {
-            Target::Tenant(id) => Some(id),
+            Target::Tenant(id) | Target::Copy(id, _) => Some(id),
             Target::Public => None,
             // Only statements of the framework itself.
             Target::Directory | Target::Probe(_) | Target::Nobody => return false,
         };
+        // What is defined there comes here, and nobody here is told.
+        let there = own.map_or(Target::Public, Target::Tenant);
+        if self.primary.as_ref().is_some_and(|primary| primary.may_alter(there)) {
+            return true;
+        }
         let state = self.read();
         let Some(known) = &state.known else { return true };
         known.found.everywhere
@@ -111,7 +123,7 @@ impl UserCode {
     /// How many definitions there were, when the others do not know of all of them.
     pub(super) fn unannounced(&self) -> Option<u64> {
         let state = self.read();
-        (state.changes > state.announced).then_some(state.changes)
+        (state.changes > state.announced && self.primary.is_none()).then_some(state.changes)
     }
 
     pub(super) fn announced(&self, changes: u64) {

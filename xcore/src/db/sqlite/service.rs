@@ -313,6 +313,12 @@ impl Backend for Sqlite {
         .boxed()
     }
 
+    fn only_reads(&self, sql: &Sql) -> bool {
+        // A text that is refused is refused without a transaction as well.
+        let Ok(verdict) = verdict_of_query(sql) else { return true };
+        !verdict.writes && !verdict.session && !verdict.schema
+    }
+
     fn provision<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>> {
         async move { if self.is_shared(id) { Ok(()) } else { self.make(&self.registry.target(id)).await } }
             .boxed()

@@ -6,6 +6,7 @@ mod isolation;
 mod migrations;
 mod open_files;
 mod raw_sql;
+mod reads;
 #[cfg(feature = "schema-sync")]
 mod schema_sync;
 mod sessions;

@@ -174,6 +174,11 @@ impl Backend for Pooled {
         async move { Err(DatabaseError::Refused { reason: NO_SESSION }.into()) }.boxed()
     }
 
+    fn only_reads(&self, sql: &Sql) -> bool {
+        // What is refused is refused without a transaction of its own as well.
+        judge_alone(sql).is_ok_and(|verdict| !(verdict.writes || verdict.session))
+    }
+
     fn provision<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<(), DatabaseError>> {
         self.direct.provision(id)
     }

@@ -10,9 +10,11 @@ mod metrics;
 mod migrations;
 mod pooler;
 mod raw_sql;
+mod replicas;
 mod roles;
 #[cfg(feature = "schema-sync")]
 mod schema_sync;
+mod servers;
 mod sessions;
 mod tls;
 mod transactions;

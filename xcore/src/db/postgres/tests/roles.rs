@@ -58,7 +58,7 @@ impl Kitchen {
             .await
     }
 
-    async fn has_role(&self, name: &str) -> bool {
+    pub(super) async fn has_role(&self, name: &str) -> bool {
         self.ask(&format!("SELECT count(*) FROM pg_roles WHERE rolname = '{name}'")).await == "1"
     }
 }

@@ -16,6 +16,7 @@ $as "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sy
 cat >"$dir/data/pg_hba.conf" <<HBA
 local all all trust
 host all postgres 127.0.0.1/32 trust
+host replication postgres 127.0.0.1/32 trust
 host all all 127.0.0.1/32 scram-sha-256
 HBA
 # A certificate for this address, of an authority that no machine trusts: `ca.crt`.
@@ -32,7 +33,7 @@ tls >tls.log 2>&1
 start() {
     $as "$bin/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$port" \
         -c ssl=on -c ssl_cert_file="$dir/server.crt" -c ssl_key_file="$dir/server.key" \
-        -c fsync=off -c max_connections=300 -c shared_buffers=64MB </dev/null >>"$dir/server.log" 2>&1 &
+        -c fsync=off -c max_connections=300 -c shared_buffers=64MB -c max_wal_senders=40 -c wal_keep_size=256MB </dev/null >>"$dir/server.log" 2>&1 &
     server=$!
 }
 start
