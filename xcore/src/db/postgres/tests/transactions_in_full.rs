@@ -162,7 +162,12 @@ async fn goes_on(transaction: Transaction) -> Result<(), sea_orm::DbErr> {
 async fn a_begin_that_is_cut_short_with_its_statement_is_begun_anew() {
     let (kitchen, acme, globex) = two().await;
     let mut cut = 0;
-    for polls in (1..7).cycle().take(24) {
+    // On a busy machine the answer is often there before the future is dropped.
+    for (round, polls) in (1..7).cycle().enumerate() {
+        if round >= 24 && cut > 8 {
+            break;
+        }
+        assert!(round < 500, "{cut} statements that were cut short are too few to say anything");
         for first in [true, false] {
             // The session is now on nobody, now on another tenant.
             if polls % 2 == 0 {
@@ -182,7 +187,6 @@ async fn a_begin_that_is_cut_short_with_its_statement_is_begun_anew() {
             assert_eq!(by_path(&globex).await, ["of globex"]);
         }
     }
-    assert!(cut > 8, "{cut} statements that were cut short are too few to say anything");
     assert_eq!(kitchen.pool().free_places().0, 1);
 }
 
