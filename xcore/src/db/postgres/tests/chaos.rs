@@ -1,6 +1,6 @@
 //! Everything at once: many tenants on few sessions, cancelled at random, on a server that kills sessions and restarts.
 //!
-//! `XCORE_CHAOS_SECONDS` says for how long, default 8; those with roles last a third of what is asked for. Each rule has a mutant that the same test catches.
+//! `XCORE_CHAOS_SECONDS` says for how long each, default 8. Each rule has a mutant that the same test catches.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -437,11 +437,6 @@ pub(super) fn seconds(default: u64) -> Duration {
 /// Those with roles try less in the same time, so each of them has the processor for itself.
 pub(super) static ALONE: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
 
-/// For how long each of those with roles runs: together as long as one without.
-pub(super) fn seconds_with_roles() -> Duration {
-    seconds(24) / 3
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_leaks_and_nothing_is_lost_in_chaos() {
     let _beside = ALONE.read().await;
@@ -452,14 +447,14 @@ async fn nothing_leaks_and_nothing_is_lost_in_chaos() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_leaks_and_nothing_is_lost_in_chaos_with_roles() {
     let _alone = ALONE.write().await;
-    works(DbRole::SetRole, seconds_with_roles(), (500, 10)).await;
+    works(DbRole::SetRole, seconds(8), (500, 10)).await;
 }
 
 /// And with a login of each tenant: a session ends when another tenant needs its place, so there is less done.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_leaks_and_nothing_is_lost_in_chaos_with_logins() {
     let _alone = ALONE.write().await;
-    works(DbRole::Login, seconds_with_roles(), (200, 0)).await;
+    works(DbRole::Login, seconds(8), (200, 0)).await;
 }
 
 /// At least so many operations must end, and so many statements go the fast way. Where the processor is busy with other things that takes

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::super::Server;
-use super::super::chaos::{ALONE, Outcome, World, chaos_in, limits, seconds, seconds_with_roles};
+use super::super::chaos::{ALONE, Outcome, World, chaos_in, limits, seconds};
 use super::Behind;
 use crate::db::postgres::mutants::Mutant;
 use crate::db::{DatabaseSettings, DbRole};
@@ -41,7 +41,7 @@ async fn nothing_leaks_and_nothing_is_lost_in_chaos_behind_a_pooler() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_leaks_and_nothing_is_lost_in_chaos_with_roles_behind_a_pooler() {
     let _alone = ALONE.write().await;
-    works(DbRole::SetRole, seconds_with_roles()).await;
+    works(DbRole::SetRole, seconds(8)).await;
 }
 
 async fn works(role: DbRole, time: Duration) {
