@@ -29,7 +29,7 @@ pub(super) struct Stats {
     pub(super) lost: AtomicUsize,
     pub(super) timeouts: AtomicUsize,
     waiting: AtomicUsize,
-    told: Mutex<[usize; COUNTERS.len()]>,
+    told: Mutex<[usize; COUNT]>,
 }
 
 /// How many connections are in which state.
@@ -58,7 +58,10 @@ impl Counter {
     }
 }
 
-const COUNTERS: [Counter; 8] = [
+/// A number of its own: with optimisation the compiler finds a cycle where the type of [`Stats`] needs the counters.
+const COUNT: usize = 8;
+
+const COUNTERS: [Counter; COUNT] = [
     Counter::statements("in_full", |stats| &stats.in_full),
     Counter::statements("by_path", |stats| &stats.by_path),
     Counter::statements("in_unit", |stats| &stats.in_unit),
