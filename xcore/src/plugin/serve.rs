@@ -39,7 +39,6 @@ where
 {
     let call = Call::of_request(spec, request.headers());
     let runtime = mounted.runtime();
-    let limit = spec.timeout.unwrap_or(runtime.request_timeout);
     limit_body(runtime, &mut request);
     let admission = &runtime.admission;
     let remembered =
@@ -50,12 +49,33 @@ where
             Some(context)
         });
     if let Some(context) = remembered {
+        let limit = spec.timeout.unwrap_or(runtime.request_timeout);
         let work = Work::Running { running: action(context, request) };
         return Serving { work: supervise(call, Some(limit), work), vary: runtime.vary.clone(), spec };
     }
+    serve_unknown(mounted, call, spec, request, action)
+}
+
+/// The same for a tenant that is not remembered, or that only the chain of sources can tell. Apart, or the compiler makes room for it on the way
+/// of all others.
+#[cold]
+#[inline(never)]
+fn serve_unknown<P, F, Fut>(
+    mounted: &Arc<Mounted<P>>,
+    call: Call,
+    spec: &'static ActionSpec,
+    request: Request,
+    action: F,
+) -> Serving<Fut>
+where
+    P: Plugin,
+    F: FnOnce(Arc<P::Context>, Request) -> Fut + Send + 'static,
+    Fut: Future<Output = Response>,
+{
+    let runtime = mounted.runtime();
+    let admission = &runtime.admission;
     if admission.must_wait() {
         let (mounted, span) = (Arc::clone(mounted), call.span().clone());
-        let vary = runtime.vary.clone();
         let admitting = async move {
             let (parts, body) = request.into_parts();
             let tenant = mounted.runtime().admission.admit(&parts).await.map_err(Error::from)?;
@@ -65,8 +85,7 @@ where
             let context = remembered.unwrap_or_else(|| Arc::new(new(&tenant)));
             Ok(action(context, Request::from_parts(parts, body)))
         };
-        let work = Work::Admitting { admitting: Box::pin(admitting) };
-        return Serving { work: supervise(call, Some(limit), work), vary, spec };
+        return Serving::new(call, runtime, spec, Work::Admitting { admitting: Box::pin(admitting) });
     }
     let work = match admission.admit_now(request.headers(), request.uri(), request.extensions()) {
         Ok(Ok(tenant)) => {
@@ -86,7 +105,7 @@ where
         }
         Err(refused) => Work::Refused { answer: Some(Error::from(refused).into_response()) },
     };
-    Serving { work: supervise(call, Some(limit), work), vary: runtime.vary.clone(), spec }
+    Serving::new(call, runtime, spec, work)
 }
 
 #[inline]
