@@ -19,6 +19,8 @@ async fn two() -> (Kitchen, TenantDb, TenantDb) {
     let kitchen = Kitchen::with(|settings| settings.connections = 1).await;
     let [acme, globex] = [kitchen.tenant("acme").await, kitchen.tenant("globex").await];
     kitchen.plain(&["acme", "globex"]).await;
+    // Until then each statement by the path is followed by a reset.
+    kitchen.known(&["acme", "globex"], &[]).await;
     bake(&acme, "of acme").await;
     bake(&globex, "of globex").await;
     (kitchen, acme, globex)
