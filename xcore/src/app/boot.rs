@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use xcore_build::config::{Config, Loaded};
 
 use super::directory_table::DirectoryMigrator;
+use super::fleet::MIGRATIONS_AT_ONCE;
 use super::instance::{Inner, Instance, Placed};
 use super::jobs::AppJobs;
 use super::lifecycle::HookTimeout;
@@ -389,7 +390,7 @@ async fn bring_up_to_date(inner: &Inner) -> Result<Vec<TenantRecord>, BootError>
     let total = outdated.len();
     info!(tenants = total, "migrating tenants");
     let mut failed = 0_usize;
-    let mut migrated = std::pin::pin!(inner.tenants.migrate_all(outdated));
+    let mut migrated = std::pin::pin!(inner.tenants.migrate_all(outdated, MIGRATIONS_AT_ONCE));
     let mut done = 0_usize;
     while let Some((id, outcome)) = migrated.next().await {
         done += 1;

@@ -8,6 +8,7 @@ mod definition;
 mod directory_credentials;
 mod directory_table;
 mod existence;
+mod fleet;
 mod instance;
 mod jobs;
 mod lifecycle;

@@ -4,7 +4,6 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{self, Stream, StreamExt};
 use xcore_build::config::DbRole;
 
 use crate::db::{Database, DatabaseError, MigrationReport, Migrations, Servers};
@@ -13,9 +12,6 @@ use crate::plugin::{AnyMounted, Runtime};
 use crate::tenancy::{
     DirectoryStore, Hold, InvalidTenantId, State, StoreError, Tenant, TenantId, TenantRecord, Turns,
 };
-
-/// How many tenants are migrated at once. Each writes a file of its own; more only wait for the disk.
-const MIGRATIONS_AT_ONCE: usize = 8;
 
 /// Creates, migrates and deletes the tenants of an app.
 ///
@@ -296,14 +292,6 @@ impl Tenants {
         self.store().set_version(id, &self.version).await?;
         self.runtime.admission.directory.release_from(id, Hold::Outdated);
         Ok(names(&report))
-    }
-
-    /// Migrates tenants, a few at once, each as by [`Tenants::migrate`]. One that fails does not stop the others.
-    pub(super) fn migrate_all(
-        &self,
-        ids: Vec<TenantId>,
-    ) -> impl Stream<Item = (TenantId, Result<Vec<String>, TenantError>)> + '_ {
-        stream::iter(ids).map(async |id| (id, self.migrate(&id).await)).buffer_unordered(MIGRATIONS_AT_ONCE)
     }
 
     /// What [`Tenants::migrate`] would apply, as `plugin: name`. Changes nothing.

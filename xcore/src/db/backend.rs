@@ -192,6 +192,11 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
+    /// Lets so many tenants be made, migrated or dropped at once, as far as the connections go; gives how many.
+    fn allow_operators(&self, wanted: usize) -> usize {
+        wanted
+    }
+
     /// Refuses new users, waits a while for those there are and closes everything.
     fn close(&self) -> BoxFuture<'_, ()>;
 }

@@ -149,6 +149,11 @@ impl Database {
         self.backend.findings().await
     }
 
+    /// Lets so many tenants be made, migrated or dropped at once, as far as the connections go; gives how many.
+    pub(crate) fn allow_operators(&self, wanted: usize) -> usize {
+        self.backend.allow_operators(wanted)
+    }
+
     /// Refuses new users, waits for those there are for at most the drain timeout, and closes every database.
     pub(crate) async fn close(&self) {
         self.backend.close().await;

@@ -335,6 +335,24 @@ impl DatabaseError {
         }
     }
 
+    /// Whether the server ran out of something that many share, such as connections or locks: alone it may go.
+    pub(crate) fn is_shortage(&self) -> bool {
+        // Class 53, insufficient resources (PostgreSQL, appendix A). The codes of SQLite are shorter.
+        let is_short = |error: &sqlx::Error| match error {
+            sqlx::Error::Database(error) => {
+                error.code().is_some_and(|code| code.len() == 5 && code.starts_with("53"))
+            }
+            _ => false,
+        };
+        match self {
+            Self::NoConnection { .. } => true,
+            Self::OfServer { source, .. } => source.is_shortage(),
+            Self::Engine { source } => is_short(source),
+            Self::Migration { source, .. } => engine_error(source).is_some_and(is_short),
+            _ => false,
+        }
+    }
+
     /// The `DatabaseError` that travels inside an error of SeaORM, if there is one.
     ///
     /// ```

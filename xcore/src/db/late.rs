@@ -92,6 +92,10 @@ impl Backend for Late {
         }
     }
 
+    fn allow_operators(&self, wanted: usize) -> usize {
+        self.opened.get().map_or(wanted, |backend| backend.allow_operators(wanted))
+    }
+
     fn is_served_by_many(&self) -> bool {
         true
     }

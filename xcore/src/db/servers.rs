@@ -203,6 +203,12 @@ impl Servers {
         Ok(findings)
     }
 
+    /// How many tenants may be worked on at once when so many are wanted: as many as on the server that allows the most, since
+    /// each server makes those wait that are too many for it.
+    pub(crate) fn allow_operators(&self, wanted: usize) -> usize {
+        self.all.iter().map(|server| server.database.allow_operators(wanted)).max().unwrap_or(wanted)
+    }
+
     /// Refuses new users, waits for those there are for at most the drain timeout, and closes every database.
     pub(crate) async fn close(&self) {
         futures_util::future::join_all(self.all.iter().map(|server| server.database.close())).await;

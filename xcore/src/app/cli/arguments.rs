@@ -16,7 +16,7 @@ Exit codes:
   3  xcore.yaml or an override of it is wrong
   4  there is no such tenant, plugin or action
   5  the tenant exists already
-  6  something is left to do (`check`, `migrate --dry-run`)")]
+  6  something is left to do (`check`, `migrate --dry-run`, `migrate status`)")]
 pub(super) struct Arguments {
     /// Read this file [default: $XCORE_CONFIG, then xcore.yaml here or beside the binary]
     #[arg(long, global = true, value_name = "FILE")]
@@ -120,13 +120,28 @@ pub(super) enum KeyCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct MigrateArguments {
+    #[command(subcommand)]
+    pub(super) command: Option<MigrateCommand>,
     /// Only this tenant (may be given again)
     #[arg(long = "tenant", value_name = "NAME")]
     pub(super) tenants: Vec<String>,
     /// Say what would be applied, and apply nothing; exit code 6 when there is something
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Migrate so many tenants at once, as far as `services.database.connections` goes
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) parallel: u16,
+    /// Migrate so many tenants first, and leave the others as they are when one of these fails
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "dry_run")]
+    pub(super) canary: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MigrateCommand {
+    /// Say of each tenant whether it is up to date, behind this program, or ahead of it; exit code 6 when one is not up to date
+    Status,
 }
 
 #[derive(Debug, Args)]

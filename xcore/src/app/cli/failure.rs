@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::app::{BootError, ServeError, TenantError};
 use crate::error::Error;
 use crate::plugin::chain;
-use crate::tenancy::{StoreError, TenancyError};
+use crate::tenancy::{StoreError, TenancyError, TenantId};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +27,19 @@ pub(super) enum Failure {
     NoTenant,
     #[error("not deleted: answer `yes`, or give --yes")]
     NotConfirmed,
-    #[error("{failed} of {tenants} tenants could not be migrated; the others are up to date")]
-    Migrations { failed: usize, tenants: usize },
+    #[error(
+        "{} of {tenants} tenants could not be migrated: {}; the others are up to date, and the next run goes on with these",
+        failed.len(),
+        some(failed)
+    )]
+    Migrations { failed: Vec<TenantId>, tenants: usize },
+    #[error("{} of {tenants} tenants could not be migrated as they are: {}", failed.len(), some(failed))]
+    NotMigratable { failed: Vec<TenantId>, tenants: usize },
+    #[error(
+        "{failed} of the {canaries} tenants that go first could not be migrated, so the other {left} were left as they are; mend the \
+         migration and run `migrate` again"
+    )]
+    Canary { failed: usize, canaries: usize, left: usize },
     #[error(
         "the server that runs beside this command has not finished it within {seconds} s; look at its log"
     )]
@@ -42,6 +53,15 @@ pub(super) enum Failure {
     Print(#[from] xcore_build::EmitError),
     #[error("cannot start the runtime")]
     Runtime { source: io::Error },
+}
+
+/// The names of tenants, of many only the first ones.
+fn some(tenants: &[TenantId]) -> String {
+    const SHOWN: usize = 20;
+    let names: Vec<&str> = tenants.iter().take(SHOWN).map(TenantId::as_str).collect();
+    let more = tenants.len().saturating_sub(SHOWN);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}", names.join(", "))
 }
 
 impl Failure {

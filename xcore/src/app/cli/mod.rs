@@ -5,6 +5,7 @@ mod check;
 mod credentials;
 mod failure;
 mod migrate;
+mod progress;
 mod routes;
 mod run;
 mod serve;

@@ -24,6 +24,7 @@ mod kept;
 mod lease;
 mod look;
 mod migrate;
+mod operators;
 mod plain;
 mod pool;
 mod pooler;

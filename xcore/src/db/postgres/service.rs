@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, TransactionOptions};
 use sqlx::postgres::PgConnectOptions;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::alone::{alone, stream_alone, verdict_of_query};
 use super::claim::{self, Claims};
@@ -17,6 +17,7 @@ use super::connection::{
 };
 use super::in_full::Texts;
 use super::lease::Lease;
+use super::operators::Operators;
 use super::pool::{Limits, Pool, Way};
 use super::replica::{Copies, Original};
 use super::roles::Roles;
@@ -49,7 +50,7 @@ pub(crate) struct Postgres {
     pub(super) roles: Arc<Roles>,
     claims: Arc<Claims>,
     /// How many schemas this process works on at once.
-    operators: Arc<Semaphore>,
+    pub(super) operators: Operators,
     /// How long a removal waits for a migration of the same schema.
     drain_timeout: Duration,
     pub(super) copies: Copies,
@@ -94,6 +95,7 @@ impl Postgres {
             (Copies::of(&mut first.raw, &settings, &code).await, code)
         };
         let limits = Limits::of(&settings);
+        let active = limits.active;
         code.ask(&mut first.raw).await?;
         first.close().await;
         let served = with_statement_timeout(options.clone(), settings.statement_timeout);
@@ -103,7 +105,7 @@ impl Postgres {
             pool,
             roles,
             claims: Claims::new(options.clone()),
-            operators: Arc::new(Semaphore::new(OPERATORS)),
+            operators: Operators::new(OPERATORS, active),
             texts: Arc::default(),
             version,
             options,
@@ -160,8 +162,7 @@ impl Postgres {
 
     /// Waits for the right to work on a schema, in a session beside those of the pool.
     async fn operate(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
-        let permit = Arc::clone(&self.operators).acquire_owned().await;
-        let permit = permit.map_err(|_closed| DatabaseError::Closed)?;
+        let permit = self.operators.acquire().await?;
         if self.pool.is_closed() { Err(DatabaseError::Closed) } else { Ok(permit) }
     }
 
@@ -451,6 +452,10 @@ impl Backend for Postgres {
             Ok(claim)
         }
         .boxed()
+    }
+
+    fn allow_operators(&self, wanted: usize) -> usize {
+        self.operators.allow(wanted)
     }
 
     fn is_served_by_many(&self) -> bool {

@@ -199,6 +199,10 @@ impl Backend for Pooled {
         self.direct.claim(id, removal)
     }
 
+    fn allow_operators(&self, wanted: usize) -> usize {
+        self.direct.allow_operators(wanted)
+    }
+
     fn is_served_by_many(&self) -> bool {
         self.direct.is_served_by_many()
     }
