@@ -1,6 +1,7 @@
 //! From `tenancy` of `xcore.yaml` to who is asked which tenant a request belongs to.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::header::{AUTHORIZATION, FORWARDED};
 use axum::http::{HeaderName, HeaderValue};
@@ -224,7 +225,25 @@ pub(super) fn vary(config: &Config, own: usize) -> Option<HeaderValue> {
             _ => {}
         }
     }
-    if names.is_empty() { None } else { HeaderValue::try_from(names.join(", ")).ok() }
+    if names.is_empty() {
+        return None;
+    }
+    let names = names.join(", ");
+    // `from_static` panics where this refuses.
+    HeaderValue::try_from(&names).ok().map(|_| HeaderValue::from_static(interned(names)))
+}
+
+/// The same text for the life of the process. Each answer carries a copy, and one that is counted costs two steps that all cores
+/// share. Few: each app of a process adds at most one.
+fn interned(text: String) -> &'static str {
+    static TEXTS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = texts.get(text.as_str()) {
+        return known;
+    }
+    let text: &'static str = Box::leak(text.into_boxed_str());
+    texts.insert(text);
+    text
 }
 
 /// `tenancy.path`, when requests name their tenant there.

@@ -1,7 +1,8 @@
 //! Where a request names its tenant.
 
 use axum::http::header::HOST;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, Uri};
 
 use super::head::value_of;
 use super::host::Hosts;
@@ -47,21 +48,32 @@ impl Sources {
     /// remembers them as one. Where it is unclear, [`Sources::tenant_of`] decides.
     #[inline]
     pub(super) fn quick_name<'a>(&self, headers: &'a HeaderMap, uri: &'a Uri) -> QuickName<'a> {
+        // No `Result` with an error in it: making room for one costs more than reading the headers.
         let by_header = match &self.header {
-            Some(header) => only(headers, header),
-            None => Ok(None),
+            Some(header) => single(headers, header),
+            None => Single::Absent,
         };
-        let by_host = match &self.subdomain {
-            Some(hosts) => {
-                host_of(headers, uri).and_then(|host| host.map_or(Ok(None), |host| hosts.label(host)))
-            }
-            None => Ok(None),
+        let Some(hosts) = &self.subdomain else {
+            return match by_header {
+                Single::Value(name) => QuickName::Name(name),
+                Single::Absent => QuickName::Nobody,
+                Single::Repeated => QuickName::Unclear,
+            };
         };
-        match (by_header, by_host) {
-            (Ok(Some(name)), Ok(Some(label))) if !name.eq_ignore_ascii_case(label) => QuickName::Unclear,
-            (Ok(Some(name)), Ok(_)) | (Ok(None), Ok(Some(name))) => QuickName::Name(name),
-            (Ok(None), Ok(None)) => QuickName::Nobody,
-            (Err(_), _) | (_, Err(_)) => QuickName::Unclear,
+        let host = match uri.authority() {
+            Some(authority) => Single::Value(host_in(authority)),
+            None => single(headers, &HOST),
+        };
+        let label = match host {
+            Single::Value(host) => hosts.label(host),
+            Single::Absent => Ok(None),
+            Single::Repeated => return QuickName::Unclear,
+        };
+        match (by_header, label) {
+            (Single::Value(name), Ok(Some(label))) if !name.eq_ignore_ascii_case(label) => QuickName::Unclear,
+            (Single::Value(name), Ok(_)) | (Single::Absent, Ok(Some(name))) => QuickName::Name(name),
+            (Single::Absent, Ok(None)) => QuickName::Nobody,
+            (Single::Repeated, _) | (_, Err(_)) => QuickName::Unclear,
         }
     }
 }
@@ -94,17 +106,39 @@ pub(super) enum QuickName<'a> {
 /// RFC 9112, section 3.2.2: the target's own authority counts, and `Host` only without one.
 pub(super) fn host_of<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Result<Option<&'a [u8]>, TenancyError> {
     match uri.authority() {
-        Some(authority) => Ok(authority.as_str().rsplit('@').next().map(str::as_bytes)),
+        Some(authority) => Ok(Some(host_in(authority))),
         None => only(headers, &HOST),
     }
 }
 
+fn host_in(authority: &Authority) -> &[u8] {
+    let text = authority.as_str();
+    text.rsplit_once('@').map_or(text, |(_, host)| host).as_bytes()
+}
+
+/// The value of a header that may be there once.
 pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, TenancyError> {
+    match single(headers, name) {
+        Single::Value(value) => Ok(Some(value)),
+        Single::Absent => Ok(None),
+        Single::Repeated => Err(TenancyError::Repeated { name: name.to_string() }),
+    }
+}
+
+/// What a header that may be there once says.
+enum Single<'a> {
+    Absent,
+    Value(&'a [u8]),
+    Repeated,
+}
+
+#[inline]
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Single<'a> {
     // As many values as names: no header is there twice.
     if headers.len() != headers.keys_len() && headers.get_all(name).iter().nth(1).is_some() {
-        return Err(TenancyError::Repeated { name: name.to_string() });
+        return Single::Repeated;
     }
-    Ok(value_of(headers, name).map(HeaderValue::as_bytes))
+    value_of(headers, name).map_or(Single::Absent, |value| Single::Value(value.as_bytes()))
 }
 
 #[cfg(test)]
