@@ -268,6 +268,11 @@ pub enum DatabaseError {
         "a statement of this transaction was cancelled, so the transaction is rolled back; begin a new one"
     )]
     TransactionInterrupted,
+    /// The tables were changed by somebody else while the transaction ran, and a statement of it no longer fits them.
+    #[error(
+        "the tables were changed while this transaction ran, so it is rolled back; run it again from its begin"
+    )]
+    TablesChanged,
     /// A statement of the session was cancelled, so nobody knows what state it is in.
     #[error("a statement of this session was cancelled, so the session is given up; ask for a new one")]
     SessionInterrupted,
@@ -328,6 +333,7 @@ impl DatabaseError {
             | Self::ClaimLost { .. }
             | Self::UnknownServer { .. }
             | Self::NotReached { .. }
+            | Self::TablesChanged
             | Self::Closed => true,
             Self::OfServer { source, .. } => source.is_unavailable(),
             Self::Engine { source } => engine_is_unavailable(source),

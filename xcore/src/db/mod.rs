@@ -41,7 +41,7 @@
 //! |---|---|
 //! | names | a statement of a tenant runs with `search_path = "<tenant>", public`. A session that belongs to nobody has a path that names nothing |
 //! | connections | `connections` of them for all tenants together, of which `min_connections` are kept open. A session remembers its tenant and is switched, in one round trip that also asks whether the schema exists, only for another one; tenants keep to the same sessions |
-//! | plans | belong to one tenant: two tenants may differ in version. A plan that outlives its table is made anew, except inside a transaction, whose statement then fails |
+//! | plans | belong to one tenant: two tenants may differ in version. A plan that outlives its table, because somebody else changed it, is made anew. In a transaction that has done something before, the statement is [`DatabaseError::TablesChanged`]: run the transaction again |
 //! | locks | a statement waits `busy_timeout` for a lock (`lock_timeout`), and takes at most `statement_timeout` where that is set; migrations take the time they take |
 //! | raw SQL | whatever may change a session (anything but one plain `SELECT`, `INSERT`, `UPDATE` or `DELETE` that calls well-known functions) costs a full reset of it afterwards. `lastval()` and `currval()` cost one before, so they know of the same text's inserts only; in a transaction they are refused, unless it was begun on a [`session()`](TenantDb::session). `RETURNING` needs none of this |
 //! | a schema dropped or renamed by somebody else | is an error within a second; until then a statement may find a shared table of the same name |

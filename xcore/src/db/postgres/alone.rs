@@ -65,28 +65,36 @@ pub(super) async fn stream_rows(
     target: Target,
     table: &Table,
 ) -> Result<(), DbErr> {
-    let mut may_be_stale = true;
-    loop {
-        let mut first = true;
-        let mut failed = None;
-        let mut rows = run::stream(lease.start(verdict).await?, sql, target);
-        while let Some(row) = rows.next().await {
-            failed = row.as_ref().err().cloned();
-            if first && failed.is_some() {
-                break;
-            }
-            first = false;
-            table.put(row).await;
-        }
-        drop(rows);
-        lease.finish(failed.as_ref());
-        let Some(error) = failed.filter(|_| first) else { return Ok(()) };
-        if !may_be_stale || !run::is_stale_plan(&error) {
-            return Err(error);
-        }
-        may_be_stale = false;
+    let mut failed = stream_once(lease, sql, verdict, target, table).await?;
+    if failed.as_ref().is_some_and(run::is_stale_plan) {
         lease.forget_plans().await?;
+        failed = stream_once(lease, sql, verdict, target, table).await?;
     }
+    failed.map_or(Ok(()), Err)
+}
+
+/// The same without another try. Gives what failed before all rows.
+pub(super) async fn stream_once(
+    lease: &mut Lease,
+    sql: &Sql,
+    verdict: Verdict,
+    target: Target,
+    table: &Table,
+) -> Result<Option<DbErr>, DbErr> {
+    let mut first = true;
+    let mut failed = None;
+    let mut rows = run::stream(lease.start(verdict).await?, sql, target);
+    while let Some(row) = rows.next().await {
+        failed = row.as_ref().err().cloned();
+        if first && failed.is_some() {
+            break;
+        }
+        first = false;
+        table.put(row).await;
+    }
+    drop(rows);
+    lease.finish(failed.as_ref());
+    Ok(failed.filter(|_| first))
 }
 
 impl Lease {

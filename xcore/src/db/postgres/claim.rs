@@ -158,7 +158,7 @@ impl Session {
     }
 
     async fn try_lock(&self, lock: i64) -> Result<bool, sqlx::Error> {
-        self.ask(async |connection: &mut Connection| try_lock(&mut connection.raw, lock).await).await
+        self.ask(async |connection: &mut Connection| try_lock(connection.raw(), lock).await).await
     }
 
     async fn unlock(&self, lock: i64) -> Result<(), sqlx::Error> {

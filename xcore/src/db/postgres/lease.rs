@@ -180,7 +180,7 @@ impl Lease {
     /// the path of another tenant, where a trigger or default could reach it. With roles always on the target, whose role it needs.
     pub(super) async fn stand_apart(&mut self) -> Result<(), DatabaseError> {
         let target = self.target;
-        if self.connection()?.role(target) != Role::AsItIs {
+        if self.connection()?.session.role(target) != Role::AsItIs {
             return self.stand().await;
         }
         #[cfg(test)]
@@ -253,7 +253,7 @@ impl Lease {
             // I1: it may be moved by this.
             self.connection()?.doubt();
         }
-        Ok(&mut self.connection()?.raw)
+        Ok(self.connection()?.raw())
     }
 
     /// What the text does not show: code of users, which the path finds. Where it names nobody there is none, as statements in full are
@@ -419,7 +419,7 @@ impl Lease {
     /// Finds out that the transaction is still open after SQL that might have ended it, and sets its path again.
     async fn put_in_place(&mut self) -> Result<(), DbErr> {
         let target = self.target;
-        let (path, role) = (target.path(), self.connection()?.role(target).set_local());
+        let (path, role) = (target.path(), self.connection()?.session.role(target).set_local());
         // A savepoint is refused outside of a transaction.
         let text = format!("SAVEPOINT xcore_open; RELEASE xcore_open; SET LOCAL search_path TO {path}{role}");
         // When it is cut short it is done again, so that does no more harm than a read.

@@ -2,10 +2,10 @@
 //!
 //! | invariant | kept in |
 //! |---|---|
-//! | I1 a connection's tenant is unknown until the reply to its switch was read | `connection.rs` |
+//! | I1 a connection's tenant is unknown until the reply to its switch was read | `connection.rs`, on the contract of `switch.rs` |
 //! | I2 a connection whose operation did not run to its end is reset or closed | `lease.rs` |
 //! | I3 SQL that may change the session leads to a full reset | `text.rs`, `user_code.rs`, `lease.rs`, `look.rs` |
-//! | I4 a fresh or reset session's search path names nothing | `connection.rs` |
+//! | I4 a fresh or reset session's search path names nothing | `pg.rs` |
 //! | I5 a missing schema is an error | `target.rs`, `pool.rs`, `migrate.rs` |
 //!
 //! Whose rights a session has is in `roles`.
@@ -20,11 +20,11 @@ mod body;
 mod claim;
 mod connection;
 mod in_full;
-mod kept;
 mod lease;
 mod look;
 mod migrate;
 mod operators;
+mod pg;
 mod plain;
 mod pool;
 mod pooler;
@@ -36,6 +36,7 @@ mod schema;
 mod service;
 mod session;
 mod stats;
+mod switch;
 mod target;
 mod text;
 mod user_code;

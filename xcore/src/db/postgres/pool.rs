@@ -154,7 +154,7 @@ impl Pool {
         let (held, idle, deadline) = self.take(target, way).await?;
         let reused = idle.is_some();
         let connection = match idle {
-            Some(connection) if connection.login != self.roles.login_of(target) => {
+            Some(connection) if connection.session.login != self.roles.login_of(target) => {
                 // First this one, so that there are never more than allowed.
                 let _ = timeout(Duration::from_secs(1), connection.close()).await;
                 None
@@ -233,7 +233,7 @@ impl Pool {
                 // What is opened now names nobody.
                 Place::Empty => Some((Suits::Makes, way == Way::InFull, weight(at), at)),
                 // Whoever has not been there for longest goes.
-                Place::Idle(connection) if connection.login != login => {
+                Place::Idle(connection) if connection.session.login != login => {
                     let idle_for = u64::try_from(connection.used.elapsed().as_micros()).unwrap_or(u64::MAX);
                     Some((Suits::Replaces, false, idle_for, at))
                 }
@@ -332,7 +332,7 @@ impl Pool {
     async fn why_refused(&self, tenant: TenantId, refusal: sqlx::Error) -> DatabaseError {
         let asked = async {
             let mut own = Connection::open(&self.options, Instant::now()).await?;
-            let found = schema::look(&mut own.raw, &tenant).await;
+            let found = schema::look(own.raw(), &tenant).await;
             own.close().await;
             found
         };
@@ -347,7 +347,7 @@ impl Pool {
 
     /// Closes the idle sessions of a tenant's login.
     pub(super) async fn close_login(&self, id: &TenantId) {
-        for connection in self.take_idle(|connection| connection.login == Some(*id)) {
+        for connection in self.take_idle(|connection| connection.session.login == Some(*id)) {
             connection.close().await;
         }
     }

@@ -7,7 +7,7 @@ use sea_query_sqlx::SqlxValues;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Postgres};
 
-use super::kept::Kept;
+use super::switch::Kept;
 #[cfg(feature = "schema-sync")]
 use crate::db::backend::DriverRow;
 use crate::db::backend::{Origin, Sql};

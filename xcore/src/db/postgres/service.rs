@@ -12,12 +12,11 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::alone::{alone, stream_alone, verdict_of_query};
 use super::claim::{self, Claims};
-use super::connection::{
-    Connection, prepare_options, with_client_check, with_reads_only, with_statement_timeout,
-};
+use super::connection::Connection;
 use super::in_full::Texts;
 use super::lease::Lease;
 use super::operators::Operators;
+use super::pg::{prepare_options, with_client_check, with_reads_only, with_statement_timeout};
 use super::pool::{Limits, Pool, Way};
 use super::replica::{Copies, Original};
 use super::roles::Roles;
@@ -72,31 +71,31 @@ impl Postgres {
         // Stops a start with a wrong address, and not the first request.
         let mut first = Connection::open(&options, Instant::now()).await?;
         let mut second = Connection::open(&options, Instant::now()).await?;
-        first.refuse_pooler(&mut second).await?;
+        first.session.refuse_pooler(&mut second.session).await?;
         second.close().await;
         // A copy has what its primary makes, and is read with the rights of the app's login.
         let mode = if copied.is_some() { DbRole::Shared } else { settings.db_role };
         if copied.is_none() {
-            schema::create_directory(&mut first.raw).await?;
+            schema::create_directory(first.raw()).await?;
         }
-        let roles = Roles::open(&mut first.raw, mode).await?;
+        let roles = Roles::open(first.raw(), mode).await?;
         if copied.is_none() {
-            for finding in roles::findings(&mut first.raw, &roles).await? {
+            for finding in roles::findings(first.raw(), &roles).await? {
                 tracing::warn!("{}", finding.text);
             }
         }
-        let version = first.raw.server_version_num();
+        let version = first.raw().server_version_num();
         let mut options = with_client_check(options, version);
         let (copies, code) = if let Some(original) = copied {
             options = with_reads_only(options);
             (Copies::copy(original.numbers), Arc::new(UserCode::of_copy(original.code)))
         } else {
             let code = Arc::<UserCode>::default();
-            (Copies::of(&mut first.raw, &settings, &code).await, code)
+            (Copies::of(first.raw(), &settings, &code).await, code)
         };
         let limits = Limits::of(&settings);
         let active = limits.active;
-        code.ask(&mut first.raw).await?;
+        code.ask(first.raw()).await?;
         first.close().await;
         let served = with_statement_timeout(options.clone(), settings.statement_timeout);
         let pool = Pool::new(served, Arc::clone(&roles), limits, code);
@@ -176,8 +175,8 @@ impl Postgres {
     async fn settle(&self, id: &TenantId, makes: bool) -> Result<(), DatabaseError> {
         let (mut operator, _permit) = self.operator().await?;
         // Given free with the session.
-        claim::wait_for(&mut operator.raw, schema::lock_key(Target::Tenant(*id))).await?;
-        let settled = self.roles.settle(&mut operator.raw, id, makes).await;
+        claim::wait_for(operator.raw(), schema::lock_key(Target::Tenant(*id))).await?;
+        let settled = self.roles.settle(operator.raw(), id, makes).await;
         operator.close().await;
         settled
     }
@@ -215,7 +214,7 @@ impl Postgres {
         let (mut operator, permit) = self.operator().await?;
         let id = *id;
         let (lock, waited) = (schema::lock_key(Target::Tenant(id)), self.drain_timeout);
-        if !claim::wait_for_at_most(&mut operator.raw, lock, waited).await? {
+        if !claim::wait_for_at_most(operator.raw(), lock, waited).await? {
             return Err(DatabaseError::StillUsed { tenant: id, waited });
         }
         // Behind the lock, see `claim.rs`.
@@ -225,9 +224,9 @@ impl Postgres {
         let dropping = self.pool.runtime.spawn(async move {
             let dropped = async {
                 plain.close_login(&id).await;
-                roles.lock_out(&mut operator.raw, &id).await?;
-                schema::drop(&mut operator.raw, &id).await?;
-                roles.drop_role(&mut operator.raw, &id).await
+                roles.lock_out(operator.raw(), &id).await?;
+                schema::drop(operator.raw(), &id).await?;
+                roles.drop_role(operator.raw(), &id).await
             }
             .await;
             operator.close().await;
@@ -345,7 +344,7 @@ impl Backend for Postgres {
                     check_life(scope)?;
                     Box::new(PostgresSession::begin_later(lease, options, Arc::clone(&self.texts)))
                 }
-                _ => Box::new(PostgresSession::begin(self.lease(scope).await?, &options).await?),
+                _ => Box::new(PostgresSession::begin(self.lease(scope).await?, options).await?),
             };
             Ok(session)
         }
@@ -403,7 +402,7 @@ impl Backend for Postgres {
                 return self.settle(id, true).await;
             }
             let (mut operator, _permit) = self.operator().await?;
-            let made = schema::create(&mut operator.raw, id).await;
+            let made = schema::create(operator.raw(), id).await;
             operator.close().await;
             made
         }
@@ -431,7 +430,7 @@ impl Backend for Postgres {
     fn tenants(&self) -> BoxFuture<'_, Result<Vec<TenantId>, DatabaseError>> {
         async move {
             let (mut operator, _permit) = self.operator().await?;
-            let tenants = schema::tenants(&mut operator.raw).await;
+            let tenants = schema::tenants(operator.raw()).await;
             operator.close().await;
             tenants
         }
@@ -514,7 +513,7 @@ impl Backend for Postgres {
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, DatabaseError>> {
         async move {
             let (mut operator, _permit) = self.operator().await?;
-            let findings = roles::findings(&mut operator.raw, &self.roles).await;
+            let findings = roles::findings(operator.raw(), &self.roles).await;
             operator.close().await;
             findings
         }

@@ -1,12 +1,13 @@
 //! A transaction on one session, and a session that is pinned for several.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use sea_orm::{AccessMode, DbErr, ExecResult, IsolationLevel, QueryResult, TransactionOptions};
 
-use super::alone::{alone, stream_alone, verdict_of_query};
+use super::alone::{alone, stream_alone, stream_once, verdict_of_query};
 use super::in_full::Texts;
 use super::lease::Lease;
 use super::pool::Way;
@@ -17,19 +18,22 @@ use crate::db::DatabaseError;
 #[cfg(feature = "schema-sync")]
 use crate::db::backend::DriverRow;
 use crate::db::backend::{Rows, Session, Sql};
-use crate::db::rows::RowStream;
+use crate::db::rows::{RowStream, Table};
 
 /// An open transaction, or a pinned session at level 0.
 pub(super) struct PostgresSession {
     lease: Lease,
     level: u32,
     stage: Stage,
+    options: TransactionOptions,
+    /// Nothing was done since the begin of the transaction or the last savepoint.
+    untouched: bool,
 }
 
 /// How the statements of a transaction find their tables.
 enum Stage {
     /// Nothing was sent. The first statement tells how the transaction begins.
-    Unsent { options: TransactionOptions, texts: Arc<Texts> },
+    Unsent { texts: Arc<Texts> },
     /// They name them in full, and the path of the session names nobody or the tenant.
     InFull { texts: Arc<Texts> },
     /// By the path of the session.
@@ -55,26 +59,27 @@ pub(super) fn begin_text(options: &TransactionOptions) -> String {
 }
 
 impl PostgresSession {
-    pub(super) async fn begin(mut lease: Lease, options: &TransactionOptions) -> Result<Self, DbErr> {
-        lease.begin(&begin_text(options)).await?;
-        Ok(Self { lease, level: 1, stage: Stage::ByPath })
+    pub(super) async fn begin(mut lease: Lease, options: TransactionOptions) -> Result<Self, DbErr> {
+        lease.begin(&begin_text(&options)).await?;
+        Ok(Self { lease, level: 1, stage: Stage::ByPath, options, untouched: true })
     }
 
     /// A transaction of a tenant whose statements name their tables in full for as long as all of them are understood. It is begun with
     /// the first of them, so that one that goes by the path needs no second switch.
     pub(super) fn begin_later(lease: Lease, options: TransactionOptions, texts: Arc<Texts>) -> Self {
-        Self { lease, level: 1, stage: Stage::Unsent { options, texts } }
+        Self { lease, level: 1, stage: Stage::Unsent { texts }, options, untouched: true }
     }
 
     pub(super) async fn pin(mut lease: Lease) -> Result<Self, DbErr> {
         lease.pin().await?;
-        Ok(Self { lease, level: 0, stage: Stage::ByPath })
+        let options = TransactionOptions::default();
+        Ok(Self { lease, level: 0, stage: Stage::ByPath, options, untouched: true })
     }
 
     /// Begins the transaction if it is not begun, for a statement that goes this way.
     async fn begin_for(&mut self, way: Way) -> Result<(), DbErr> {
-        let Stage::Unsent { options, texts } = &self.stage else { return Ok(()) };
-        let (text, texts) = (begin_text(options), Arc::clone(texts));
+        let Stage::Unsent { texts } = &self.stage else { return Ok(()) };
+        let (text, texts) = (begin_text(&self.options), Arc::clone(texts));
         if self.lease.in_transaction {
             self.lease.undo_begin().await?;
         }
@@ -92,24 +97,74 @@ impl PostgresSession {
     }
 
     /// What is sent for a statement, and what that may be kept for, once the session is ready for it.
-    async fn prepare(&mut self, sql: Sql) -> Result<(Sql, Verdict, Target), DbErr> {
-        let verdict = Self::admit(&sql)?;
+    async fn prepare<'a>(&mut self, sql: &'a Sql) -> Result<(Cow<'a, Sql>, Verdict, Target), DbErr> {
+        let verdict = Self::admit(sql)?;
         let filled = match (&self.stage, self.lease.tenant()) {
-            (Stage::Unsent { texts, .. } | Stage::InFull { texts }, Some((id, plain))) => {
-                texts.fill(plain, &id, &sql)
+            (Stage::Unsent { texts } | Stage::InFull { texts }, Some((id, plain))) => {
+                texts.fill(plain, &id, sql)
             }
             _ => None,
         };
         if let Some((sql, verdict)) = filled {
             self.begin_for(Way::InFull).await?;
-            return Ok((sql, verdict, Target::Nobody));
+            return Ok((Cow::Owned(sql), verdict, Target::Nobody));
         }
         self.begin_for(Way::Switched).await?;
         if let Stage::InFull { .. } = self.stage {
             self.lease.move_within().await?;
             self.stage = Stage::ByPath;
         }
-        Ok((sql, verdict, self.lease.target()))
+        Ok((Cow::Borrowed(sql), verdict, self.lease.target()))
+    }
+
+    /// After a statement whose plan had outlived its tables. Nothing of it was done, but it has broken the transaction. If it was the first
+    /// since the begin, or since the savepoint, the transaction goes back there, and the statement may run again.
+    async fn go_back(&mut self) -> Result<(), DbErr> {
+        self.lease.forget_plans().await?;
+        if !self.untouched {
+            return Err(DatabaseError::TablesChanged.into());
+        }
+        self.untouched = false;
+        if self.level > 1 {
+            self.lease.control(format!("ROLLBACK TO xcore_{}", self.level)).await?;
+            self.lease.went_back();
+            return Ok(());
+        }
+        self.lease.control("ROLLBACK").await?;
+        self.lease.end_transaction();
+        match &self.stage {
+            Stage::InFull { texts } => self.stage = Stage::Unsent { texts: Arc::clone(texts) },
+            Stage::Unsent { .. } => {}
+            Stage::ByPath => {
+                self.lease.stand().await?;
+                self.lease.begin(&begin_text(&self.options)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of a statement of the transaction. An error is put on the table like a row, unless it came before all rows: that is
+    /// returned.
+    async fn stream_within(&mut self, sql: Sql, table: &Table) -> Result<(), DbErr> {
+        loop {
+            let (sent, verdict, target) = self.prepare(&sql).await?;
+            let failed = stream_once(&mut self.lease, &sent, verdict, target, table).await?;
+            match failed {
+                Some(error) if run::is_stale_plan(&error) => self.go_back().await?,
+                failed => {
+                    let result = failed.map_or(Ok(()), Err);
+                    self.ran(verdict, &result).await?;
+                    return result;
+                }
+            }
+        }
+    }
+
+    /// A statement of the transaction has run.
+    async fn ran<T>(&mut self, verdict: Verdict, result: &Result<T, DbErr>) -> Result<(), DbErr> {
+        self.untouched = false;
+        // What was prepared before may not fit the tables any more, and it would break the transaction to find out.
+        if verdict.defines && result.is_ok() { self.lease.forget_plans().await } else { Ok(()) }
     }
 
     fn admit(sql: &Sql) -> Result<Verdict, DbErr> {
@@ -134,6 +189,23 @@ impl PostgresSession {
     }
 }
 
+/// Runs a statement of an open transaction with `run::$run`.
+macro_rules! within {
+    ($session:expr, $sql:expr, $run:ident) => {
+        loop {
+            let (sql, verdict, target) = $session.prepare(&$sql).await?;
+            let result = run::$run($session.lease.start(verdict).await?, &sql, target).await;
+            $session.lease.finish(result.as_ref().err());
+            if result.as_ref().is_err_and(run::is_stale_plan) {
+                $session.go_back().await?;
+                continue;
+            }
+            $session.ran(verdict, &result).await?;
+            break result;
+        }
+    };
+}
+
 impl Session for PostgresSession {
     fn level(&self) -> u32 {
         self.level
@@ -148,10 +220,7 @@ impl Session for PostgresSession {
                 let result = alone!(lease, sql, verdict, execute);
                 return lease.without_transaction(verdict, result).await;
             }
-            let (sql, verdict, target) = self.prepare(sql).await?;
-            let result = run::execute(self.lease.start(verdict).await?, &sql, target).await;
-            self.lease.finish(result.as_ref().err());
-            result
+            within!(self, sql, execute)
         }
         .boxed()
     }
@@ -164,10 +233,7 @@ impl Session for PostgresSession {
                 let lease = &mut self.lease;
                 return alone!(lease, sql, verdict, query_one);
             }
-            let (sql, verdict, target) = self.prepare(sql).await?;
-            let result = run::query_one(self.lease.start(verdict).await?, &sql, target).await;
-            self.lease.finish(result.as_ref().err());
-            result
+            within!(self, sql, query_one)
         }
         .boxed()
     }
@@ -180,10 +246,7 @@ impl Session for PostgresSession {
                 let lease = &mut self.lease;
                 return alone!(lease, sql, verdict, query_all);
             }
-            let (sql, verdict, target) = self.prepare(sql).await?;
-            let result = run::query_all(self.lease.start(verdict).await?, &sql, target).await;
-            self.lease.finish(result.as_ref().err());
-            result
+            within!(self, sql, query_all)
         }
         .boxed()
     }
@@ -197,10 +260,7 @@ impl Session for PostgresSession {
                 let lease = &mut self.lease;
                 return alone!(lease, sql, verdict, driver_rows);
             }
-            let (sql, verdict, target) = self.prepare(sql).await?;
-            let result = run::driver_rows(self.lease.start(verdict).await?, &sql, target).await;
-            self.lease.finish(result.as_ref().err());
-            result
+            within!(self, sql, driver_rows)
         }
         .boxed()
     }
@@ -220,23 +280,9 @@ impl Session for PostgresSession {
         Self::admit(&sql)?;
         // Begins at the first poll, so that a stream that is never polled leaves nothing under way.
         Ok(RowStream::produce(move |table| async move {
-            let (sql, verdict, target) = match self.prepare(sql).await {
-                Ok(prepared) => prepared,
-                Err(error) => return table.put(Err(error)).await,
-            };
-            let lease = &mut self.lease;
-            let connection = match lease.start(verdict).await {
-                Ok(connection) => connection,
-                Err(error) => return table.put(Err(error)).await,
-            };
-            let mut failed = None;
-            let mut rows = run::stream(connection, &sql, target);
-            while let Some(row) = rows.next().await {
-                failed = row.as_ref().err().cloned();
-                table.put(row).await;
+            if let Err(error) = self.stream_within(sql, &table).await {
+                table.put(Err(error)).await;
             }
-            drop(rows);
-            lease.finish(failed.as_ref());
         })
         .boxed())
     }
@@ -246,13 +292,13 @@ impl Session for PostgresSession {
             if self.level == 0 {
                 self.lease.stand_again().await?;
                 self.lease.begin(&begin_text(&options)).await?;
-                self.level = 1;
+                (self.level, self.options, self.untouched) = (1, options, true);
                 return Ok(());
             }
             self.begin_for(Way::InFull).await?;
             let level = self.level + 1;
             self.lease.control(format!("SAVEPOINT xcore_{level}")).await?;
-            self.level = level;
+            (self.level, self.untouched) = (level, true);
             Ok(())
         }
         .boxed()
@@ -266,7 +312,7 @@ impl Session for PostgresSession {
                 return self.end("SAVEPOINT xcore_end; COMMIT", Lease::committed).await;
             }
             self.lease.control(format!("RELEASE xcore_{level}")).await?;
-            self.level = level - 1;
+            (self.level, self.untouched) = (level - 1, false);
             Ok(())
         }
         .boxed()
@@ -279,7 +325,7 @@ impl Session for PostgresSession {
             }
             self.lease.control(format!("ROLLBACK TO xcore_{level}; RELEASE xcore_{level}")).await?;
             self.lease.went_back();
-            self.level = level - 1;
+            (self.level, self.untouched) = (level - 1, false);
             Ok(())
         }
         .boxed()

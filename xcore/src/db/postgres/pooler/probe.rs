@@ -55,16 +55,16 @@ fn unfit(problem: &'static str, error: DatabaseError) -> DatabaseError {
 /// Makes sure that two tenants are apart behind this pooler.
 pub(super) async fn probe(units: &Units, direct: &Postgres) -> Result<(), DatabaseError> {
     let (mut operator, _permit) = direct.operator().await?;
-    let lock = wait_for(&mut operator.raw, lock_key(Target::Probe(SCHEMAS[0])));
+    let lock = wait_for(operator.raw(), lock_key(Target::Probe(SCHEMAS[0])));
     let waited = timeout(WAIT, lock).await;
     waited.map_err(|_late| DatabaseError::PoolerBusy { waited: WAIT })??;
     let tried = async {
-        control(&mut operator.raw, &format!("{}; {}", drop_schemas(), create_schemas())).await?;
-        are_apart(units, &mut operator.raw).await?;
-        is_closed_when_abandoned(units, &mut operator.raw).await
+        control(operator.raw(), &format!("{}; {}", drop_schemas(), create_schemas())).await?;
+        are_apart(units, operator.raw()).await?;
+        is_closed_when_abandoned(units, operator.raw()).await
     }
     .await;
-    let dropped = control(&mut operator.raw, &drop_schemas()).await;
+    let dropped = control(operator.raw(), &drop_schemas()).await;
     Connection::close(operator).await;
     tried.and(dropped)
 }

@@ -4,8 +4,8 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use sea_orm::{DbErr, ExecResult, QueryResult, TransactionOptions};
 
-use super::super::kept::Kept;
 use super::super::run;
+use super::super::switch::Kept;
 use super::super::text::{Verdict, judge};
 use super::unit::Unit;
 use crate::db::DatabaseError;

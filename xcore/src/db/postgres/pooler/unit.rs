@@ -131,9 +131,9 @@ impl Unit {
         self.count(|stats| &stats.switches);
         let connection = self.connection()?;
         // The names of types that the driver remembers are those of the tenant before.
-        connection.raw.clear_cached_statements().await?;
+        connection.raw().clear_cached_statements().await?;
         let left = deadline.saturating_duration_since(Instant::now());
-        let rows = match timeout(left, connection.raw.fetch_all(AssertSqlSafe(text))).await {
+        let rows = match timeout(left, connection.raw().fetch_all(AssertSqlSafe(text))).await {
             Ok(Ok(rows)) => rows,
             Ok(Err(error)) => {
                 self.running = None;
@@ -158,7 +158,7 @@ impl Unit {
         match (stands, target) {
             (true, _) => Ok(()),
             (false, Target::Tenant(tenant))
-                if texts.have_roles() && self.connection()?.has_schema(&tenant).await? =>
+                if texts.have_roles() && self.connection()?.session.has_schema(&tenant).await? =>
             {
                 Err(DatabaseError::NoRole { tenant })
             }
@@ -223,7 +223,7 @@ impl Unit {
         self.count(|stats| &stats.in_unit);
         self.tainted |= changes;
         self.displaced = changes;
-        Ok(&mut self.connection()?.raw)
+        Ok(self.connection()?.raw())
     }
 
     /// The operation ran to its end, well or not.

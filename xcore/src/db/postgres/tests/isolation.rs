@@ -162,12 +162,12 @@ async fn a_session_that_was_never_moved_to_a_tenant_reads_nothing() {
     kitchen.database.shared().execute_unprepared(TABLES).await.unwrap();
     let mut fresh = kitchen.postgres.pool.fresh().await;
     use sqlx::Executor;
-    assert!(fresh.raw.fetch_all("SELECT * FROM cake").await.is_err());
+    assert!(fresh.raw().fetch_all("SELECT * FROM cake").await.is_err());
     fresh.switch(Target::Public, true).await.unwrap();
-    assert_eq!(fresh.raw.fetch_all("SELECT * FROM cake").await.unwrap().len(), 0);
+    assert_eq!(fresh.raw().fetch_all("SELECT * FROM cake").await.unwrap().len(), 0);
     fresh.reset().await.unwrap();
-    assert!(fresh.raw.fetch_all("SELECT * FROM cake").await.is_err(), "also after a reset");
-    let path = fresh.raw.fetch_one("SHOW search_path").await.unwrap();
+    assert!(fresh.raw().fetch_all("SELECT * FROM cake").await.is_err(), "also after a reset");
+    let path = fresh.raw().fetch_one("SHOW search_path").await.unwrap();
     assert_eq!(path.get::<String, _>(0), "xcore_nobody");
 }
 

@@ -16,6 +16,8 @@ mod roles;
 mod schema_sync;
 mod servers;
 mod sessions;
+mod stale_plans;
+mod switch;
 mod tls;
 mod transactions;
 mod transactions_in_full;
