@@ -47,6 +47,11 @@ fn exit_codes_tell_a_script_what_happened() {
         (4, &["call", "echo", "whose", "--tenant", "nobody"], "tenant"),
         (4, &["migrate", "--tenant", "nobody"], "nobody"),
         (5, &["tenant", "create", "first"], "first"),
+        (4, &["tenant", "show", "nobody"], "nobody"),
+        (4, &["tenant", "suspend", "nobody"], "nobody"),
+        (2, &["tenant", "set", "first", "plan"], "KEY=VALUE"),
+        (2, &["tenant", "set", "first", "settings.=1"], "KEY=VALUE"),
+        (1, &["tenant", "resume", "first"], "active already"),
         // Wrong configuration.
         (3, &["--config", "nothing.yaml", "check"], "nothing.yaml"),
         (3, &["--env", "nothing", "check"], "nothing"),
@@ -145,6 +150,46 @@ fn a_tenant_that_the_command_line_creates_or_deletes_comes_and_goes_while_a_serv
     rig.succeed(&["tenant", "create", "late"]);
     eventually(|| (whose() == 200).then_some(()));
     assert_eq!(wire::get(server.address, "late", "/v1/notes").unwrap().json(), json!([]));
+    server.stop();
+}
+
+#[test]
+fn a_tenant_that_the_command_line_suspends_is_refused_while_a_server_runs() {
+    let rig = rig();
+    let server = rig.serve();
+    let get = || wire::get(server.address, "acme", "/v1/echo").unwrap();
+    assert_eq!(get().status, 200);
+    rig.succeed(&["tenant", "set", "acme", "plan=pro", "settings.lines=5", "region=eu", "account=007"]);
+    rig.succeed(&["tenant", "suspend", "acme", "--reason", "unpaid since May"]);
+    let begun = Instant::now();
+    eventually(|| (get().status == 403).then_some(()));
+    println!("the server saw the suspension after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert_eq!(get().json()["reason"], "unpaid since May");
+    let refused = ends_with(&rig, 1, &["call", "echo", "whose", "--tenant", "acme"]);
+    assert!(refused.contains("suspended"), "{refused}");
+    let listed = rig.succeed(&["tenant", "list"]);
+    assert!(listed.lines().any(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words == ["acme", "suspended", "pro", "unpaid", "since", "May"]
+    }));
+    assert!(listed.lines().any(|line| line.split_whitespace().eq(["globex", "active"])), "{listed}");
+    let shown: Value = serde_json::from_str(&rig.succeed(&["tenant", "show", "acme"])).unwrap();
+    let part = json!({ "plan": shown["plan"], "metadata": shown["metadata"], "settings": shown["settings"] });
+    let set = json!({ "plan": "pro", "metadata": { "region": "eu", "account": "007" }, "settings": { "lines": 5 } });
+    assert_eq!((part, &shown["state"]), (set, &json!("suspended")));
+    assert!(shown["since"].as_str().unwrap().ends_with('Z'), "{shown}");
+    // It is not forgotten by a start, and there is nothing to do about it.
+    server.stop();
+    let server = rig.serve();
+    assert_eq!(wire::get(server.address, "acme", "/v1/echo").unwrap().status, 403);
+    ends_with(&rig, 0, &["check"]);
+    rig.succeed(&["tenant", "resume", "acme"]);
+    eventually(|| (wire::get(server.address, "acme", "/v1/echo").unwrap().status == 200).then_some(()));
+    rig.succeed(&["tenant", "set", "acme", "plan=", "region="]);
+    let shown: Value = serde_json::from_str(&rig.succeed(&["tenant", "show", "acme"])).unwrap();
+    assert_eq!((&shown["plan"], &shown["metadata"]), (&Value::Null, &json!({ "account": "007" })));
+    assert_eq!(wire::get(server.address, "acme", "/v1/echo").unwrap().status, 200);
     server.stop();
 }
 

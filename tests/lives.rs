@@ -391,12 +391,12 @@ async fn a_hook_of_a_new_tenant_may_add_a_job() {
 async fn a_tenant_in_a_state_of_another_version_is_left_alone() {
     let place = Place::new();
     place.start(&[]).await.shutdown().await;
-    place.change("directory.db", &["UPDATE xcore_tenants SET state = 'suspended' WHERE id = 'acme'"]).await;
+    place.change("directory.db", &["UPDATE xcore_tenants SET state = 'hibernating' WHERE id = 'acme'"]).await;
     let app = place.start(&[]).await;
     assert_eq!((status(&app, "acme").await, status(&app, "globex").await), (404, 200));
     app.shutdown().await;
     // Nobody has changed the row meanwhile: one is there to be changed.
-    let back = "UPDATE xcore_tenants SET state = 'active' WHERE id = 'acme' AND state = 'suspended'";
+    let back = "UPDATE xcore_tenants SET state = 'active' WHERE id = 'acme' AND state = 'hibernating'";
     place.change("directory.db", &[back]).await;
     assert_eq!(status(&place.start(&[]).await, "acme").await, 200);
 }

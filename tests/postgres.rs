@@ -12,7 +12,7 @@ use xcore::axum::body::Body;
 use xcore::axum::extract::Request;
 use xcore::db::DatabaseError;
 use xcore::prelude::*;
-use xcore_tests::plugins::notes::{NotesContext, note};
+use xcore_tests::plugins::notes::{NotesContext, NotesJobs, note};
 use xcore_tests::{Answer, PostgresServer, Program, Rig, wire};
 
 /// The address of an empty database.
@@ -216,4 +216,186 @@ async fn check_refuses_a_superuser_where_customers_are_served() {
         said.contains("NOSUPERUSER") && !said.contains("warning") && said.contains("1 left to do"),
         "{said}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_instance_changes_is_seen_by_another_within_a_second() {
+    let url = database().await;
+    let (one, two) = tokio::join!(instance(&url), instance(&url));
+    let acme = TenantId::parse("acme").unwrap();
+    assert_eq!(status(&two, "acme").await, 200);
+    let seen_by_two = async |wanted: u16| {
+        let begun = Instant::now();
+        while status(&two, "acme").await != wanted {
+            assert!(begun.elapsed() < Duration::from_secs(10), "{wanted} is not seen");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        begun.elapsed()
+    };
+    let mut told = Vec::new();
+    for _ in 0..10 {
+        one.tenants().suspend(&acme, Some("why")).await.unwrap();
+        told.push(seen_by_two(403).await);
+        one.tenants().resume(&acme).await.unwrap();
+        told.push(seen_by_two(200).await);
+    }
+    told.sort_unstable();
+    println!("seen by the other one after {:?} (median), {:?} (worst)", told[10], told[19]);
+    assert!(told[19] < Duration::from_secs(1), "{told:?}");
+    assert!(told[10] < Duration::from_millis(250), "nobody listens: {told:?}");
+
+    // The sessions that listen are lost again and again: then the directory is asked.
+    let beside = Database::connect(&url).await.unwrap();
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+               WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        beside.execute_unprepared(end).await.unwrap();
+        one.tenants().suspend(&acme, None).await.unwrap();
+        asked.push(seen_by_two(403).await);
+        beside.execute_unprepared(end).await.unwrap();
+        one.tenants().resume(&acme).await.unwrap();
+        asked.push(seen_by_two(200).await);
+    }
+    println!("without a session that listens after {asked:?}");
+    assert!(asked.iter().all(|time| *time < Duration::from_secs(2)), "{asked:?}");
+    eventually("somebody listens again", async || {
+        let listening = "SELECT count(*) FROM pg_stat_activity \
+                         WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+        let row = beside
+            .query_one_raw(Statement::from_string(sea_orm::DbBackend::Postgres, listening))
+            .await
+            .unwrap()
+            .unwrap();
+        row.try_get_by_index::<i64>(0).unwrap() == 2
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_of_a_tenant_that_one_instance_suspends_rest_in_the_other() {
+    let url = database().await;
+    let (one, two) = tokio::join!(instance(&url), instance(&url));
+    let acme = TenantId::parse("acme").unwrap();
+    let held = context(&two, "acme").await;
+    held.scheduler.every("often", Duration::from_secs(1), NotesJobs::tally()).await.unwrap();
+    let tallied = async || held.cache.get::<serde_json::Value>("tally").await.unwrap().is_some();
+    eventually("the job runs", async || tallied().await).await;
+    one.tenants().suspend(&acme, None).await.unwrap();
+    eventually("the other one refuses", async || status(&two, "acme").await == 403).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    held.cache.delete("tally").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!tallied().await, "a job of the suspended tenant ran");
+    one.tenants().resume(&acme).await.unwrap();
+    eventually("the job goes on", async || tallied().await).await;
+}
+
+/// Waits until a server answers that has been started.
+async fn answering(url: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let asked = tokio::time::timeout(Duration::from_secs(2), Database::connect(url)).await;
+        if matches!(asked, Ok(Ok(_))) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the server does not come back: {asked:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The answer of an action that needs no database, and how long it took.
+async fn whose(app: &App, tenant: &str) -> (Answer, Duration) {
+    let begun = Instant::now();
+    let answer = Rig::get_from(app, tenant, "/v1/echo").await;
+    (answer, begun.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn known_tenants_are_served_while_the_database_is_away_and_all_is_as_before_when_it_is_back() {
+    let server = PostgresServer::own();
+    let url = server.url().await;
+    let builder = Rig::builder().set("services.database.url", &url).set("tenancy.directory_ttl", "1s");
+    let app = builder.set("tenancy.stale_for", "25s").build().await.unwrap();
+    let suspended = TenantId::parse("globex").unwrap();
+    assert_eq!(whose(&app, "globex").await.0.status, 200);
+    app.tenants().suspend(&suspended, Some("why")).await.unwrap();
+    assert_eq!((whose(&app, "acme").await.0.status, whose(&app, "globex").await.0.status), (200, 403));
+    for (away, back) in [("freeze", "thaw"), ("stop", "start")] {
+        server.tell(away);
+        let told = Instant::now();
+        // Since when the server has been away, as the app sees it. It takes its time on a busy machine.
+        let mut since = None;
+        let (mut served, mut refused, mut slowest) = (0, 0, Duration::ZERO);
+        while since.is_none_or(|since: Instant| since.elapsed() < Duration::from_secs(12)) {
+            let (acme, took) = whose(&app, "acme").await;
+            assert_eq!(acme.status, 200, "{away} after {:?}: {acme:?}", told.elapsed());
+            assert!(took < Duration::from_secs(3), "a known tenant waited {took:?}");
+            slowest = slowest.max(took);
+            served += 1;
+            let globex = whose(&app, "globex").await.0.status;
+            assert!([403, 503].contains(&globex), "a suspended tenant was served");
+            let (nobody, took) = whose(&app, &format!("nobody{away}{served}")).await;
+            if since.is_some() || nobody.status != 404 {
+                assert_eq!((nobody.status, nobody.header("retry-after")), (503, Some("1")), "{nobody:?}");
+                assert!(took < Duration::from_secs(6), "an unknown one waited {took:?}");
+                since.get_or_insert_with(Instant::now);
+                refused += 1;
+            }
+            assert!(
+                since.is_some() || told.elapsed() < Duration::from_secs(15),
+                "{away}: it goes on answering"
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        println!("{away}: {served} served, the slowest in {slowest:?}, {refused} unknown refused");
+        server.tell(back);
+        // How long the server takes is the server's affair.
+        let begun = Instant::now();
+        answering(&url).await;
+        println!("{back}: the server answers after {:?}", begun.elapsed());
+        let begun = Instant::now();
+        let mut last = [0; 3];
+        while last != [200, 404, 403] {
+            for (tenant, last) in ["acme", "nobody", "globex"].iter().zip(&mut last) {
+                *last = status(&app, tenant).await;
+            }
+            // Whose fault it is: the server's, or ours.
+            if begun.elapsed() > Duration::from_secs(10) {
+                let server = Database::connect(&url).await.map(drop);
+                panic!("{back}: after 10 s the answers are {last:?}; the server: {server:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        println!("{back}: all is as before after {:?}", begun.elapsed());
+    }
+    // Away for too long.
+    server.tell("stop");
+    let begun = Instant::now();
+    let mut last = 200;
+    while last == 200 && begun.elapsed() < Duration::from_secs(40) {
+        last = whose(&app, "acme").await.0.status;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(last, 503);
+    assert!(begun.elapsed() > Duration::from_secs(20), "{:?}", begun.elapsed());
+    server.tell("start");
+    answering(&url).await;
+    eventually("it is served again", async || status(&app, "acme").await == 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_lookup_holds_a_connection_while_the_handler_runs() {
+    let url = database().await;
+    let builder = Rig::builder().set("services.database.url", &url).set("services.database.connections", "1");
+    let app = builder.build().await.unwrap();
+    let waiting = Rig::get_from(&app, "acme", "/v1/echo/wait/2000");
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let begun = Instant::now();
+        assert_eq!(status(&app, "globex").await, 200);
+        begun.elapsed()
+    };
+    let (waited, took) = tokio::join!(waiting, others);
+    assert!(waited.status == 200 && took < Duration::from_millis(1_500), "{took:?}");
 }

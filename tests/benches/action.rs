@@ -82,6 +82,25 @@ fn measure(bencher: Bencher<'_, '_>, router: &Router, path: &str) {
         .bench_local_values(|(router, request)| RUNTIME.block_on(router.oneshot(request)));
 }
 
+/// The same work as of a directory hit, without a directory: a counted reference to a tenant that is at hand.
+fn at_hand(bencher: Bencher<'_, '_>) {
+    let tenant = admitted();
+    bencher.bench_local(|| std::hint::black_box(&tenant).clone());
+}
+
+/// A tenant that the directory remembers.
+fn directory_hit(bencher: Bencher<'_, '_>) {
+    let tenant = admitted();
+    let app = RIG.app();
+    bencher.bench_local(|| app.remembered(std::hint::black_box(tenant.id())).unwrap());
+}
+
+fn admitted() -> xcore::Tenant {
+    let request = Request::get("/v1/notes/ping").header("x-tenant-id", "acme").body(Body::empty()).unwrap();
+    RUNTIME.block_on(RIG.send(request));
+    RIG.app().remembered(&"acme".parse().unwrap()).unwrap()
+}
+
 macro_rules! rounds {
     ($($round:ident)*) => { $(
         mod $round {
@@ -100,6 +119,16 @@ macro_rules! rounds {
             #[divan::bench(sample_count = 200, sample_size = 500)]
             fn c_xcore_action_with_host(bencher: Bencher<'_, '_>) {
                 measure(bencher, &XCORE_WITH_HOST, "/v1/notes/ping");
+            }
+
+            #[divan::bench(sample_count = 200, sample_size = 20_000)]
+            fn d_tenant_at_hand(bencher: Bencher<'_, '_>) {
+                at_hand(bencher);
+            }
+
+            #[divan::bench(sample_count = 200, sample_size = 20_000)]
+            fn e_directory_hit(bencher: Bencher<'_, '_>) {
+                directory_hit(bencher);
             }
         }
     )* };

@@ -1,9 +1,10 @@
 //! A PostgreSQL server that ends with this program.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, Database};
@@ -12,7 +13,7 @@ use sea_orm::{ConnectionTrait, Database};
 pub struct PostgresServer {
     port: u16,
     _script: Child,
-    _until: ChildStdin,
+    until: Mutex<ChildStdin>,
 }
 
 impl PostgresServer {
@@ -26,12 +27,15 @@ impl PostgresServer {
     }
 
     fn start() -> Self {
+        Self::on(std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port())
+    }
+
+    fn on(port: u16) -> Self {
         let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
         found.retain(|bin| bin.join("postgres").exists());
         found.sort();
         let bin = found.pop().expect("this needs a PostgreSQL server: apt-get install -y postgresql");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::Builder::new().prefix("xcore-pg").tempdir().unwrap().keep();
         let mut script = Command::new("sh")
             .arg("-c")
@@ -42,7 +46,28 @@ impl PostgresServer {
             .spawn()
             .unwrap();
         let until = script.stdin.take().unwrap();
-        Self { port, _script: script, _until: until }
+        Self { port, _script: script, until: Mutex::new(until) }
+    }
+
+    /// A server that is nobody else's, for tests that stop it.
+    ///
+    /// # Panics
+    /// As [`PostgresServer::get`].
+    #[must_use]
+    pub fn own() -> Self {
+        // Below the ports that the system gives away. While the server is stopped somebody else may have one of those, and an app that
+        // tries again and again to connect to it gets it itself in time: TCP connects a port to itself, and the server cannot start.
+        let from = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+        let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        Self::on((from..32_000).find(is_free).expect("a free port"))
+    }
+
+    /// Tells it to `stop`, `start`, `freeze` or `thaw`.
+    ///
+    /// # Panics
+    /// When it has gone away.
+    pub fn tell(&self, what: &str) {
+        writeln!(self.until.lock().unwrap(), "{what}").unwrap();
     }
 
     /// Where it listens, on 127.0.0.1.

@@ -283,13 +283,13 @@ fn classify_scheduler(error: &SchedulerError) -> Error {
 
 fn classify_store(error: &StoreError) -> Option<Error> {
     match error {
-        StoreError::Exists { .. } | StoreError::DomainTaken { .. } => {
+        StoreError::Exists { .. } | StoreError::DomainTaken { .. } | StoreError::Illegal { .. } => {
             Some(Error::conflict(error.to_string()))
         }
         StoreError::NotFound { .. } | StoreError::NoSuchKey { .. } | StoreError::NoSuchDomain { .. } => {
             Some(Error::not_found(error.to_string()))
         }
-        StoreError::Slow { .. } => Some(service(true)),
+        StoreError::Slow { .. } | StoreError::Away => Some(service(true)),
         _ => None,
     }
 }
@@ -314,6 +314,17 @@ fn classify_tenancy(error: &TenancyError) -> Error {
             return answer.challenge(challenge);
         }
         TenancyError::Unknown => (StatusCode::NOT_FOUND, "unknown-tenant"),
+        TenancyError::Suspended(suspended) => {
+            let answer = Error::own(
+                StatusCode::FORBIDDEN,
+                "tenant-suspended",
+                Some("the tenant is suspended".to_owned()),
+            );
+            return match &suspended.reason {
+                Some(reason) => answer.with("reason", reason.as_str()),
+                None => answer,
+            };
+        }
         TenancyError::Held | TenancyError::Unavailable { .. } | TenancyError::SourceUnavailable { .. } => {
             let answer = Error::own(StatusCode::SERVICE_UNAVAILABLE, "unavailable", None);
             return answer.retry_after(RETRY);

@@ -133,7 +133,7 @@ impl Kind for Anything {
     }
 }
 
-fn to_json(node: &Node) -> Json {
+pub(super) fn to_json(node: &Node) -> Json {
     match &node.value {
         Value::Null | Value::Pending => Json::Null,
         Value::Bool(value) => Json::Bool(*value),

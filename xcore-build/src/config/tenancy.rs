@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use serde_json::{Value as Json, json};
+
 use super::Source;
+use super::plugin::to_json;
 use crate::settings::{
-    BaseDomain, Cidr, DefaultTenant, Flag, HeaderName, HostLabel, List, OneOf, Span, TenantName, TenantPath,
-    Word, settings,
+    BaseDomain, Cidr, DefaultTenant, Flag, HeaderName, HostLabel, Kind, List, OneOf, Span, SpanOrNone,
+    TenantName, TenantPath, Whole, Word, Wrong, Wrongs, settings,
 };
+use crate::yaml::{Node, Value};
 
 settings! {
     /// How a request names its tenant, and what is kept apart.
@@ -54,6 +58,13 @@ settings! {
         directory: Directory = default OneOf<Directory>, "managed";
         /// How long a look-up of a tenant may be answered from memory.
         directory_ttl: Duration = default Span, "30s";
+        /// How many tenants are remembered. Those that were not asked for lately make room.
+        directory_cache: u32 = default Whole<16, 10_000_000>, "10000";
+        /// How long tenants are served from memory while the directory cannot be asked, because its database is away for
+        /// example. `0`: not at all.
+        stale_for: Duration = default SpanOrNone, "10m";
+        /// What a setting is for a tenant that has none of its own.
+        settings: Json = default Members, "";
         /// Tenants that are created at start when they are missing.
         ensure: Vec<String> = default List<TenantName<false>>, "";
     }
@@ -96,4 +107,32 @@ impl DbRole {
 impl Word for DbRole {
     const WORDS: &'static [(&'static str, Self)] =
         &[("shared", Self::Shared), ("set_role", Self::SetRole), ("login", Self::Login)];
+}
+
+/// A section whose keys the app names: the fields of the struct that it reads settings of tenants as.
+pub(crate) struct Members;
+
+impl Kind for Members {
+    type Value = Json;
+
+    fn expected() -> String {
+        "a section with the settings of the app's tenants".to_owned()
+    }
+
+    fn read(node: &Node) -> Result<Json, Wrongs> {
+        match &node.value {
+            Value::Map(_) => Ok(to_json(node)),
+            // The default.
+            Value::Text(text) if node.loose && text.is_empty() => Ok(json!({})),
+            _ => Err(Wrong::expected::<Self>(node).into()),
+        }
+    }
+
+    fn json_schema() -> Json {
+        json!({ "type": ["object", "null"] })
+    }
+
+    fn settle(node: &Node, _: &str) -> Value {
+        Node::empty_map(node.origin.clone()).value
+    }
 }

@@ -44,6 +44,28 @@ impl Kind for Span {
     }
 }
 
+/// A [`Span`], or `0` for none.
+pub(crate) struct SpanOrNone;
+
+impl Kind for SpanOrNone {
+    type Value = Duration;
+
+    fn expected() -> String {
+        "`0`, or a duration such as `250ms`, `5s`, `2m` or `1h`".to_owned()
+    }
+
+    fn read(node: &Node) -> Result<Duration, Wrongs> {
+        match text_of::<Self>(node)? {
+            "0" | "0ms" | "0s" | "0m" | "0h" => Ok(Duration::ZERO),
+            _ => Span::read(node),
+        }
+    }
+
+    fn json_schema() -> Json {
+        json!({ "anyOf": [{ "const": 0 }, Span::json_schema()] })
+    }
+}
+
 /// A size of at least a byte, such as `512B`, `64KiB`, `2MiB` or `1GiB`.
 pub(crate) struct Size;
 

@@ -22,10 +22,11 @@ use crate::db::{DatabaseError, Migrations, OpenMode, Servers};
 use crate::error::Error;
 use crate::http;
 use crate::plugin::{
-    AnyMounted, AnyPlugin, AppHook, AppState, JobSpec, Runtime, SectionError, SectionReader, Trigger, chain,
+    AnyMounted, AnyPlugin, AppHook, AppState, JobSpec, Runtime, SectionError, SectionReader, SuspendedPage,
+    Trigger, chain,
 };
 use crate::scheduler::{Schedule, SchedulerError, StaticJob};
-use crate::tenancy::{Hold, InvalidTenantId, TenantId, TenantRecord, TenantSource, Turns};
+use crate::tenancy::{Hold, InvalidTenantId, SettingsCheck, TenantId, TenantRecord, TenantSource, Turns};
 
 /// Why an app did not start.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +114,13 @@ pub enum BootError {
         /// The name.
         name: String,
     },
+    /// `tenancy.settings` is not what the app reads settings of tenants as.
+    #[error("`tenancy.settings` does not fit this app")]
+    Settings {
+        /// What does not fit.
+        #[source]
+        source: crate::tenancy::ProfileError,
+    },
     /// The database could not be opened or migrated.
     #[error("the database is not ready")]
     Database {
@@ -169,6 +177,9 @@ pub(super) enum Extent {
 pub(super) struct Own {
     pub(super) routes: Option<Router<AppState>>,
     pub(super) sources: Vec<Arc<dyn TenantSource>>,
+    pub(super) suspended_page: Option<SuspendedPage>,
+    /// Reads settings of tenants as the app's struct.
+    pub(super) settings: Option<SettingsCheck>,
 }
 
 /// Starts an app.
@@ -220,7 +231,7 @@ async fn assemble(
         let own = [Migrations::of::<DirectoryMigrator>("xcore")];
         database.migrate_directory(&own).await.map_err(|source| BootError::Database { source })?;
     }
-    let admission = settings::admission(config, database.as_ref(), ordered.len(), &own.sources)?;
+    let admission = settings::admission(config, database.as_ref(), ordered.len(), &own)?;
     let scheduler = settings::scheduler(config, admission.default)?;
     let runtime = Arc::new(Runtime {
         app_name: config.app.name.clone(),
@@ -231,6 +242,7 @@ async fn assemble(
         database,
         cache: settings::cache(config),
         scheduler,
+        suspended_page: own.suspended_page,
         mounted: OnceLock::new(),
     });
     if let Some(scheduler) = &runtime.scheduler {
@@ -261,6 +273,7 @@ async fn assemble(
         migrations,
         steps: Turns::default(),
         hook_timeout: config.app.hook_timeout,
+        entered: std::sync::Mutex::default(),
     };
     let others = own.routes.map(|routes| routes.with_state(AppState::of(&runtime)));
     let public = http::router(&config.app.prefix, &routed, others);
@@ -304,8 +317,9 @@ async fn start(app: &Instance) -> Result<(), BootError> {
         let runner = Arc::new(AppJobs { app: Arc::downgrade(inner) });
         scheduler.start(runner).await.map_err(|source| BootError::Scheduler { source })?;
     }
+    let notices = inner.runtime.database.as_ref().and_then(Servers::notices);
     let (changes, changed) = tokio::sync::watch::channel(());
-    let watching = tokio::spawn(watch::watch(Arc::downgrade(inner), changes));
+    let watching = tokio::spawn(watch::watch(Arc::downgrade(inner), notices, changes));
     let following = tokio::spawn(watch::follow(Arc::downgrade(inner), changed));
     let mut tasks = inner.tasks.lock().unwrap_or_else(|broken| broken.into_inner());
     let ticking = tokio::spawn(watch::tick(Arc::downgrade(inner)));

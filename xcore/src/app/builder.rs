@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use serde::de::DeserializeOwned;
 use xcore_build::compat::{PluginNeeds, check_against};
 use xcore_build::config::{Config, LoadOptions, Loaded};
 
@@ -13,7 +16,7 @@ use super::boot::{BootError, Extent, Own, boot};
 use super::{AppDef, Instance, cli};
 use crate::plugin::schema::SchemaDef;
 use crate::plugin::{AnyPlugin, AppState};
-use crate::tenancy::TenantSource;
+use crate::tenancy::{Suspended, TenantSource, fits};
 
 /// An app before it starts: which file it reads and what is set over it.
 ///
@@ -69,6 +72,33 @@ impl AppBuilder {
     pub fn set(mut self, key: &str, value: impl Into<String>) -> Self {
         let name = format!("XCORE__{}", key.replace('.', "__").to_ascii_uppercase());
         self.env.insert(name, value.into());
+        self
+    }
+
+    /// Answers requests of suspended tenants: a page that says why, for example. It is given the tenant, the reason, and the
+    /// headers of the request, whose `Accept` tells a browser from a program. Without it they get a problem document with status
+    /// 403 and the member `reason`.
+    ///
+    /// ```ignore
+    /// App::builder().suspended_page(|suspended, _headers| {
+    ///     let why = suspended.reason.as_deref().unwrap_or("Please call us.");
+    ///     (StatusCode::FORBIDDEN, Html(page(&suspended.id, why)))
+    /// })
+    /// ```
+    pub fn suspended_page<R: IntoResponse>(
+        mut self,
+        page: impl Fn(&Suspended, &HeaderMap) -> R + Send + Sync + 'static,
+    ) -> Self {
+        let page = move |suspended: &Suspended, headers: &HeaderMap| page(suspended, headers).into_response();
+        self.own.suspended_page = Some(Arc::new(page));
+        self
+    }
+
+    /// Says what [`Tenant::settings`](crate::Tenant::settings) are read as. Then `tenancy.settings` must fit at the start, and a change
+    /// of a tenant's settings that does not fit is refused and not kept. With `#[serde(deny_unknown_fields)]` a key that is
+    /// misspelt is found as well.
+    pub fn tenant_settings<T: DeserializeOwned>(mut self) -> Self {
+        self.own.settings = Some(fits::<T>);
         self
     }
 

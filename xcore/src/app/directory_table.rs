@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    SqlErr, TransactionTrait,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, SqlErr, TransactionTrait,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
-use crate::db::SharedDb;
-use crate::tenancy::{DirectoryStore, State, StoreError, TenantId, TenantRecord};
+use super::directory_columns::{Columns, text_of};
+use crate::db::{DIRECTORY_CHANNEL, SharedDb};
+use crate::tenancy::{Change, DirectoryStore, State, StoreError, TenantId, TenantRecord};
 
 /// The tenants.
 pub(super) mod tenant {
@@ -33,6 +34,13 @@ pub(super) mod tenant {
         /// Seconds since 1970.
         pub created_at: i64,
         pub updated_at: i64,
+        pub plan: Option<String>,
+        /// JSON objects.
+        pub metadata: Option<String>,
+        pub settings: Option<String>,
+        pub reason: Option<String>,
+        /// When it came into its state.
+        pub since: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -65,7 +73,12 @@ pub(super) struct DirectoryMigrator;
 
 impl MigratorTrait for DirectoryMigrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(first::Tables), Box::new(super::directory_credentials::Tables), Box::new(third::Server)]
+        vec![
+            Box::new(first::Tables),
+            Box::new(super::directory_credentials::Tables),
+            Box::new(third::Server),
+            Box::new(Columns),
+        ]
     }
 }
 
@@ -156,11 +169,18 @@ impl DirectoryTable {
 }
 
 /// Tells other processes, in the transaction of the change, and gives the new revision.
+///
+/// It comes before the change itself, so that changes wait for each other here, and never crosswise for each other's rows.
 pub(super) async fn bump<C: ConnectionTrait>(connection: &C) -> Result<i64, DbErr> {
     revision::Entity::update_many()
         .col_expr(revision::Column::Revision, Expr::col(revision::Column::Revision).add(1))
         .exec(connection)
         .await?;
+    if connection.get_database_backend() == DbBackend::Postgres {
+        // Heard when the transaction is committed, and not before.
+        let notify = Func::cust("pg_notify").arg(DIRECTORY_CHANNEL).arg("");
+        connection.query_one(Query::select().expr(notify)).await?;
+    }
     read_revision(connection).await
 }
 
@@ -201,6 +221,12 @@ impl DirectoryStore for DirectoryTable {
         Ok(row.and_then(record))
     }
 
+    async fn find_routable(&self, id: &TenantId) -> Result<Option<TenantRecord>, StoreError> {
+        let routable = [State::Active, State::Suspended].map(State::as_str);
+        let found = tenant::Entity::find_by_id(id.as_str()).filter(tenant::Column::State.is_in(routable));
+        Ok(found.one(&self.db).await.map_err(failed)?.and_then(record))
+    }
+
     async fn list(&self) -> Result<Vec<TenantRecord>, StoreError> {
         let rows =
             tenant::Entity::find().order_by_asc(tenant::Column::Id).all(&self.db).await.map_err(failed)?;
@@ -222,6 +248,8 @@ impl DirectoryStore for DirectoryTable {
             server: Set(server),
             created_at: Set(now),
             updated_at: Set(now),
+            since: Set(Some(now)),
+            ..Default::default()
         };
         match tenant::Entity::insert(row).exec_without_returning(&change).await {
             Ok(_) => {}
@@ -233,20 +261,60 @@ impl DirectoryStore for DirectoryTable {
         change.commit().await.map_err(failed)
     }
 
-    async fn advance(&self, id: &TenantId, life: i64, from: State, to: State) -> Result<bool, StoreError> {
+    async fn advance_because(
+        &self,
+        id: &TenantId,
+        life: i64,
+        from: State,
+        to: State,
+        reason: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        if !from.may_become(to) {
+            return Err(StoreError::Illegal { id: *id, from, to });
+        }
+        let now = now();
         let change = self.db.begin().await.map_err(failed)?;
-        let changed = tenant::Entity::update_many()
+        bump(&change).await.map_err(failed)?;
+        let mut update = tenant::Entity::update_many()
             .col_expr(tenant::Column::State, Expr::value(to.as_str()))
-            .col_expr(tenant::Column::UpdatedAt, Expr::value(now()))
+            .col_expr(tenant::Column::Reason, Expr::value(reason.map(str::to_owned)))
+            .col_expr(tenant::Column::UpdatedAt, Expr::value(now));
+        if from != to {
+            update = update.col_expr(tenant::Column::Since, Expr::value(now));
+        }
+        let changed = update
             .filter(tenant::Column::Id.eq(id.as_str()))
             .filter(tenant::Column::Life.eq(life))
             .filter(tenant::Column::State.eq(from.as_str()))
             .exec(&change)
             .await
             .map_err(failed)?;
-        bump(&change).await.map_err(failed)?;
+        if changed.rows_affected != 1 {
+            // Nothing that others would have to look at.
+            return change.rollback().await.map(|()| false).map_err(failed);
+        }
         change.commit().await.map_err(failed)?;
-        Ok(changed.rows_affected == 1)
+        Ok(true)
+    }
+
+    async fn change(&self, id: &TenantId, alter: &Change<'_>) -> Result<(), StoreError> {
+        let change = self.db.begin().await.map_err(failed)?;
+        bump(&change).await.map_err(failed)?;
+        let row = tenant::Entity::find_by_id(id.as_str()).one(&change).await.map_err(failed)?;
+        let Some(row) = row else { return Err(StoreError::NotFound { id: *id }) };
+        let mut profile = row.profile();
+        alter(&mut profile).map_err(|source| StoreError::Profile { id: *id, source })?;
+        tenant::Entity::update_many()
+            .col_expr(tenant::Column::Plan, Expr::value(profile.plan))
+            .col_expr(tenant::Column::Metadata, Expr::value(text_of(&profile.metadata)))
+            .col_expr(tenant::Column::Settings, Expr::value(text_of(&profile.settings)))
+            .col_expr(tenant::Column::UpdatedAt, Expr::value(now()))
+            .filter(tenant::Column::Id.eq(id.as_str()))
+            .filter(tenant::Column::Life.eq(row.life))
+            .exec(&change)
+            .await
+            .map_err(failed)?;
+        change.commit().await.map_err(failed)
     }
 
     async fn set_version(&self, id: &TenantId, version: &str) -> Result<(), StoreError> {
@@ -294,12 +362,16 @@ fn record(row: tenant::Model) -> Option<TenantRecord> {
         );
         return None;
     };
+    let (state, profile, times) = (State::parse(&row.state), row.profile(), row.times());
     Some(TenantRecord {
         id,
-        state: State::parse(&row.state),
+        state,
         version: row.version,
         life: row.life,
         server: row.server.map(Arc::from),
+        reason: row.reason,
+        profile,
+        times,
     })
 }
 
@@ -318,6 +390,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::db::{Database, DatabaseSettings, Migrations};
+    use crate::tenancy::ProfileChange;
 
     pub(in crate::app) async fn table() -> (DirectoryTable, TempDir) {
         let folder = tempfile::tempdir().unwrap();
@@ -350,10 +423,21 @@ pub(super) mod tests {
         assert!(!table.advance(&acme, first, Active, Deleting).await.unwrap());
         assert!(!table.advance(&acme, second, Provisioning, Deleting).await.unwrap());
         assert_eq!(state().await, Active);
+        let illegal = table.advance(&acme, second, Active, Provisioning).await;
+        assert!(matches!(illegal, Err(StoreError::Illegal { .. })), "{illegal:?}");
+        let suspend = async |life, why| {
+            table.advance_because(&acme, life, Active, State::Suspended, Some(why)).await.unwrap()
+        };
+        assert!(!suspend(first, "the first").await && suspend(second, "the second").await);
+        let record = table.find(&acme).await.unwrap().unwrap();
+        assert_eq!((record.state, record.reason.as_deref()), (State::Suspended, Some("the second")));
+        assert!(table.advance(&acme, second, State::Suspended, Active).await.unwrap());
+        assert_eq!(table.find(&acme).await.unwrap().unwrap().reason, None);
         assert!(table.advance(&acme, second, Active, Deleting).await.unwrap());
         table.remove(&acme, first).await.unwrap();
         assert_eq!(state().await, Deleting);
     }
+
     #[tokio::test]
     async fn a_tenant_is_placed_where_the_least_are() {
         let (table, _folder) = table().await;
@@ -388,5 +472,52 @@ pub(super) mod tests {
         let records = table.list().await.unwrap();
         let on = |name: &str| records.iter().filter(|record| record.server.as_deref() == Some(name)).count();
         assert_eq!((records.len(), on("eu"), on("us")), (10, 5, 5));
+    }
+
+    #[tokio::test]
+    async fn of_changes_of_a_profile_at_once_none_is_lost_and_of_one_that_is_refused_nothing_is_kept() {
+        let (table, _folder) = table().await;
+        let acme = TenantId::parse("acme").unwrap();
+        table.insert(&acme, &[]).await.unwrap();
+        let before = table.revision().await.unwrap();
+        let changes: Vec<ProfileChange> =
+            (0..20).map(|n| ProfileChange::new().metadata(format!("m{n}"), n).setting("same", n)).collect();
+        let alters: Vec<_> = changes.iter().map(|change| |profile: &mut _| change.apply(profile)).collect();
+        let made =
+            futures_util::future::join_all(alters.iter().map(|alter| table.change(&acme, alter))).await;
+        assert!(made.into_iter().all(|made| made.is_ok()));
+        let record = table.find(&acme).await.unwrap().unwrap();
+        assert_eq!((record.profile.metadata.len(), record.profile.settings.len()), (20, 1));
+        let after = table.revision().await.unwrap();
+        assert_eq!(after, before + 20, "each was told to the others");
+        let large = ProfileChange::new().plan(Some("pro")).metadata("large", "x".repeat(20_000));
+        let refused = table.change(&acme, &|profile| large.apply(profile)).await;
+        assert!(matches!(refused, Err(StoreError::Profile { .. })), "{refused:?}");
+        assert_eq!(table.find(&acme).await.unwrap().unwrap(), record);
+        assert_eq!(table.revision().await.unwrap(), after);
+        let times = record.times.unwrap();
+        assert!(times.created <= times.since && times.since <= times.updated);
+    }
+
+    #[tokio::test]
+    async fn tenants_of_an_older_directory_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = DatabaseSettings::new("sqlite://data", folder.path()).unwrap();
+        let database = Database::open(settings).await.unwrap();
+        struct Older;
+        impl MigratorTrait for Older {
+            fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+                vec![Box::new(first::Tables)]
+            }
+        }
+        database.migrate_directory(&[Migrations::of::<Older>("xcore")]).await.unwrap();
+        let old = "INSERT INTO xcore_tenants (id, state, life, created_at, updated_at) VALUES ('acme', 'active', 1, 5, 7)";
+        database.directory().execute_unprepared(old).await.unwrap();
+        database.migrate_directory(&[Migrations::of::<DirectoryMigrator>("xcore")]).await.unwrap();
+        let table = DirectoryTable::new(database.directory());
+        let [acme] = &table.list().await.unwrap()[..] else { panic!("one tenant") };
+        let times = acme.times.unwrap();
+        assert_eq!((acme.state, times.since.timestamp(), times.updated.timestamp()), (State::Active, 5, 7));
+        assert_eq!(acme.profile, crate::tenancy::Profile::default());
     }
 }

@@ -164,6 +164,12 @@ impl Instance {
         }
     }
 
+    /// The tenant, if the directory need not be asked.
+    #[cfg(feature = "testing")]
+    pub(crate) fn remembered(&self, id: &TenantId) -> Option<crate::Tenant> {
+        self.0.runtime.admission.directory.remembered(id)
+    }
+
     /// The tenant of a request that names none.
     #[must_use]
     pub fn default_tenant(&self) -> Option<TenantId> {

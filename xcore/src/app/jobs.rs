@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::instance::Inner;
 use crate::scheduler::{JobCall, JobFailure, JobRun, JobRunner};
+use crate::tenancy::TenancyError;
 
 /// Runs jobs in their tenant's context. Weak, so that a scheduler that outlives its app runs nothing.
 pub(super) struct AppJobs {
@@ -19,7 +20,17 @@ impl JobRunner for AppJobs {
         async move {
             let app = app.upgrade().ok_or_else(|| refused(JobError::Leaving))?;
             // Admission at run time: a tenant that was deleted since the tick does not run.
-            let tenant = app.tenants.admit(&run.tenant).await.map_err(refused)?;
+            let mut admitted = app.tenants.admit(&run.tenant).await;
+            if matches!(admitted, Err(TenancyError::Suspended(_))) {
+                // Its jobs do not rest yet, or do no longer: another process has moved it a moment ago.
+                app.tenants.rest(&run.tenant).await.map_err(refused)?;
+                app.runtime.admission.directory.forget(&run.tenant);
+                admitted = app.tenants.admit(&run.tenant).await;
+            }
+            let tenant = admitted.map_err(|problem| match problem {
+                TenancyError::Suspended(_) => JobFailure::Suspended,
+                problem => refused(problem),
+            })?;
             let plugin = app
                 .plugins
                 .iter()

@@ -3,14 +3,15 @@
 //! Every step can be cut off by a kill: the directory says how far a tenant has come, and whoever comes next goes on from
 //! there. One process at a time works on a tenant ([`Database::claim`](crate::db::Database)), and one task of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{MutexGuard, PoisonError};
 
 use futures_util::stream::{self, StreamExt};
 use tracing::{error, info, warn};
 
+use super::claimed::Claimed;
 use super::watch::NOTICED;
 use super::{TenantError, Tenants};
-use crate::db::TenantClaim;
 use crate::error::Error;
 use crate::plugin::{AnyMounted, TenantHook, chain};
 use crate::tenancy::{Hold, State, StoreError, Tenant, TenantId, TenantRecord};
@@ -18,22 +19,42 @@ use crate::tenancy::{Hold, State, StoreError, Tenant, TenantId, TenantRecord};
 /// How many tenants a start works on at once. A hook that is stuck keeps one of these places until it is given up.
 const RECOVERED_AT_ONCE: usize = 8;
 
+/// Of why a creation failed this many characters are kept.
+const LONGEST_REASON: usize = 2_000;
+
 impl Tenants {
     /// Marks a tenant as deleting, so that no process admits it any more.
     pub(super) async fn begin_deleting(&self, id: &TenantId) -> Result<(), TenantError> {
         if self.runtime.admission.default == Some(*id) {
             return Err(TenantError::IsDefault { id: *id });
         }
-        let Some(record) = self.store().find(id).await? else {
-            return Err(StoreError::NotFound { id: *id }.into());
-        };
-        // Whichever state it was in: an unfinished creation is deleted as well. In the order in which a tenant goes through
-        // them, so that one that becomes active meanwhile is not missed.
-        for from in [State::Provisioning, State::Active] {
-            self.store().advance(id, record.life, from, State::Deleting).await?;
+        // Whichever state it was in: an unfinished creation is deleted as well.
+        match self.move_to(id, State::Deleting, None).await {
+            // Begun before.
+            Err(TenantError::Directory { source: StoreError::Illegal { from: State::Deleting, .. } }) => {}
+            moved => moved?,
         }
         self.runtime.admission.directory.forget(id);
         Ok(())
+    }
+
+    /// Moves a tenant from the state that it is in, if there is such a move.
+    pub(super) async fn move_to(
+        &self,
+        id: &TenantId,
+        to: State,
+        reason: Option<&str>,
+    ) -> Result<(), TenantError> {
+        // Again when somebody else has moved it since it was read.
+        loop {
+            let TenantRecord { state: from, life, .. } = self.get(id).await?;
+            if !from.may_become(to) {
+                return Err(StoreError::Illegal { id: *id, from, to }.into());
+            }
+            if self.store().advance_because(id, life, from, to, reason).await? {
+                return Ok(());
+            }
+        }
     }
 
     /// Finishes what a kill cut off, and creates the tenants that must exist; a few at once, each of them tried once. What fails
@@ -73,9 +94,9 @@ impl Tenants {
     /// Finishes a creation or a deletion that was begun; `false` when it has to be tried again.
     pub(super) async fn finish(&self, record: &TenantRecord) -> bool {
         let (work, finished) = match record.state {
-            State::Provisioning => ("creation", self.finish_creating(&record.id).await),
+            State::Provisioning | State::Failed => ("creation", self.finish_creating(&record.id).await),
             State::Deleting => ("deletion", self.finish_deleting(&record.id).await),
-            State::Active | State::Foreign => return true,
+            State::Active | State::Suspended | State::Foreign => return true,
         };
         match &finished {
             Ok(()) => info!(tenant = %record.id, work, "finished what was begun"),
@@ -90,26 +111,46 @@ impl Tenants {
     pub(super) async fn finish_creating(&self, id: &TenantId) -> Result<(), TenantError> {
         let _turn = self.steps.of(id).await;
         let claim = self.claim(id, false).await?;
-        let Some(record) = self.record_in(id, State::Provisioning).await? else { return Ok(()) };
+        let half_made = [State::Provisioning, State::Failed];
+        let Some(record) = self.record_in(id, &half_made).await? else { return Ok(()) };
+        let made = self.make(&record, &claim).await;
+        if let Err(problem) = &made {
+            self.note_failure(&record, &claim, problem).await;
+        }
+        made
+    }
+
+    /// A tenant whose creation failed is not taken for one that is being made. Who has lost the claim has no say in it.
+    async fn note_failure(&self, record: &TenantRecord, claim: &Claimed, problem: &TenantError) {
+        let reason: String = chain(problem).chars().take(LONGEST_REASON).collect();
+        let is_known = record.state == State::Failed && record.reason.as_deref() == Some(&reason);
+        if is_known || !self.store().is_managed() || claim.check().await.is_err() {
+            return;
+        }
+        let noted =
+            self.store().advance_because(&record.id, record.life, record.state, State::Failed, Some(&reason));
+        if let Err(problem) = noted.await {
+            warn!(tenant = %record.id, error = %chain(&problem), "that its creation failed cannot be noted");
+        }
+    }
+
+    async fn make(&self, record: &TenantRecord, claim: &Claimed) -> Result<(), TenantError> {
+        let id = &record.id;
         let directory = &self.runtime.admission.directory;
         self.hold_if_stateless(id);
-        self.make_data(&record).await?;
+        self.make_data(record).await?;
         if let Some(scheduler) = &self.runtime.scheduler {
             scheduler.tenant_opened(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
         }
-        let tenant = directory.living(&record);
+        let tenant = directory.living(record);
         for plugin in &self.plugins {
             self.hook(plugin.as_ref(), TenantHook::Created, &tenant).await?;
         }
         claim.check().await?;
-        let is_still_wanted =
-            self.store().advance(id, record.life, State::Provisioning, State::Active).await?;
+        let is_still_wanted = self.store().advance(id, record.life, record.state, State::Active).await?;
         directory.release(id);
         directory.forget(id);
-        if is_still_wanted && let Some(scheduler) = &self.runtime.scheduler {
-            scheduler.tenant_activated(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
-        }
-        Ok(())
+        if is_still_wanted { self.activate_jobs(id, record.life).await } else { Ok(()) }
     }
 
     /// A directory without states admits whoever has data: nobody until all of it is there, and nobody once some of it may
@@ -136,7 +177,7 @@ impl Tenants {
     /// Goes on with a deletion, from whatever step it has reached.
     pub(super) async fn finish_deleting(&self, id: &TenantId) -> Result<(), TenantError> {
         let _turn = self.steps.of(id).await;
-        if !self.is_in(id, State::Deleting).await? {
+        if self.record_in(id, &[State::Deleting]).await?.is_none() {
             return Ok(());
         }
         // From here on, contexts that are still held somewhere in this process can do nothing more, also when it is another
@@ -144,7 +185,7 @@ impl Tenants {
         self.runtime.admission.directory.end(id);
         // Refused beside a server, before any hook has run: the server does all of it.
         let claim = self.claim(id, true).await?;
-        let Some(record) = self.record_in(id, State::Deleting).await? else { return Ok(()) };
+        let Some(record) = self.record_in(id, &[State::Deleting]).await? else { return Ok(()) };
         self.hold_if_stateless(id);
         self.leave(id).await?;
         let dropping = |source| TenantError::Data { id: *id, step: "dropped", source };
@@ -188,6 +229,7 @@ impl Tenants {
 
     /// Takes the jobs of a tenant.
     async fn leave(&self, id: &TenantId) -> Result<(), TenantError> {
+        self.entered().remove(id);
         let Some(scheduler) = &self.runtime.scheduler else { return Ok(()) };
         let failed = |source| TenantError::Jobs { id: *id, source };
         let running = scheduler.tenant_removed(id).await.map_err(failed)?;
@@ -199,18 +241,44 @@ impl Tenants {
 
     /// Gives an active tenant its jobs, unless it stopped being active meanwhile.
     pub(super) async fn enter(&self, id: &TenantId) -> Result<(), TenantError> {
-        let Some(scheduler) = &self.runtime.scheduler else { return Ok(()) };
         let _turn = self.steps.of(id).await;
-        if self.record_in(id, State::Active).await?.is_some() {
+        match self.record_in(id, &[State::Active]).await? {
+            Some(record) => self.activate_jobs(id, record.life).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn activate_jobs(&self, id: &TenantId, life: i64) -> Result<(), TenantError> {
+        if let Some(scheduler) = &self.runtime.scheduler {
             scheduler.tenant_activated(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
         }
+        self.entered().insert(*id, (life, State::Active));
         Ok(())
     }
 
-    /// Takes what this process holds of a tenant that another process has deleted.
-    pub(super) async fn follow_deletion(&self, id: &TenantId) -> Result<(), TenantError> {
+    /// Lets the jobs of a suspended tenant rest, unless it was resumed meanwhile.
+    pub(super) async fn rest(&self, id: &TenantId) -> Result<(), TenantError> {
         let _turn = self.steps.of(id).await;
-        self.runtime.admission.directory.end(id);
+        let Some(record) = self.record_in(id, &[State::Suspended]).await? else { return Ok(()) };
+        if let Some(scheduler) = &self.runtime.scheduler {
+            let failed = |source| TenantError::Jobs { id: *id, source };
+            let running = scheduler.tenant_suspended(id).await.map_err(failed)?;
+            if running > 0 {
+                info!(tenant = %id, running, "jobs of the suspended tenant go on to their end");
+            }
+        }
+        self.entered().insert(*id, (record.life, State::Suspended));
+        Ok(())
+    }
+
+    pub(super) fn entered(&self) -> MutexGuard<'_, HashMap<TenantId, (i64, State)>> {
+        self.entered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what this process holds of a tenant that another process has deleted.
+    pub(super) async fn follow_deletion(&self, id: &TenantId, life: i64) -> Result<(), TenantError> {
+        let _turn = self.steps.of(id).await;
+        self.runtime.admission.directory.end_life(id, life);
         self.runtime.admission.directory.release(id);
         self.leave(id).await?;
         if let Some(cache) = &self.runtime.cache {
@@ -226,16 +294,17 @@ impl Tenants {
         Ok(Claimed { id: *id, held: Some(held) })
     }
 
-    pub(super) async fn is_in(&self, id: &TenantId, state: State) -> Result<bool, TenantError> {
-        Ok(self.record_in(id, state).await?.is_some())
+    /// Whether its creation was begun and has not come to its end.
+    pub(super) async fn is_half_made(&self, id: &TenantId) -> Result<bool, TenantError> {
+        Ok(self.record_in(id, &[State::Provisioning, State::Failed]).await?.is_some())
     }
 
-    /// The tenant's row when it is in that state. A directory that keeps no states has every tenant in every state.
-    async fn record_in(&self, id: &TenantId, state: State) -> Result<Option<TenantRecord>, TenantError> {
+    /// The tenant's row when it is in one of the states. A directory that keeps no states has every tenant in every state.
+    async fn record_in(&self, id: &TenantId, states: &[State]) -> Result<Option<TenantRecord>, TenantError> {
         if !self.store().is_managed() {
             return Ok(Some(TenantRecord::active(*id)));
         }
-        Ok(self.store().find(id).await?.filter(|record| record.state == state))
+        Ok(self.store().find(id).await?.filter(|record| states.contains(&record.state)))
     }
 
     async fn hook(
@@ -251,21 +320,6 @@ impl Tenants {
         let failed =
             |error| TenantError::Hook { id: *tenant.id(), plugin: plugin.name(), hook: hook.as_str(), error };
         ended.map_err(failed)
-    }
-}
-
-/// The right to work on a tenant. Without a database there is one process only.
-struct Claimed {
-    id: TenantId,
-    held: Option<Box<dyn TenantClaim>>,
-}
-
-impl Claimed {
-    /// Asked before a step that cannot be taken back.
-    async fn check(&self) -> Result<(), TenantError> {
-        let Some(held) = &self.held else { return Ok(()) };
-        let failed = |source| TenantError::Data { id: self.id, step: "claimed", source };
-        held.check().await.map_err(failed)
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod boot;
 mod builder;
+mod claimed;
 mod cli;
 mod credentials;
 mod definition;
+mod directory_columns;
 mod directory_credentials;
 mod directory_table;
 mod existence;

@@ -8,14 +8,16 @@ use xcore_build::config::{
     Config, DatabaseUrl, DbRole as ConfiguredRole, Directory as DirectoryKind, Pooler,
 };
 
-use super::boot::BootError;
+use super::boot::{BootError, Own};
 use super::directory_table::DirectoryTable;
 use super::existence::Everyone;
 use super::sources;
 use crate::cache::{Cache, CacheSettings};
 use crate::db::{DatabaseSettings, DbRole, OpenMode, ServerSettings, ServerUrl, Servers};
 use crate::scheduler::{Scheduler, SchedulerError, SchedulerSettings};
-use crate::tenancy::{Admission, Directory, DirectoryStore, FixedStore, OpenStore, TenantId, TenantSource};
+use crate::tenancy::{
+    Admission, Directory, DirectorySettings, DirectoryStore, FixedStore, OpenStore, SettingsRules, TenantId,
+};
 
 /// How the databases are set up: one, or several servers.
 pub(super) fn databases(config: &Config, mode: OpenMode) -> Result<Option<Vec<ServerSettings>>, BootError> {
@@ -81,9 +83,12 @@ pub(super) fn admission(
     config: &Config,
     database: Option<&Servers>,
     plugins: usize,
-    own: &[Arc<dyn TenantSource>],
+    own: &Own,
 ) -> Result<Admission, BootError> {
     let tenancy = &config.tenancy;
+    let defaults = tenancy.settings.as_object().cloned().unwrap_or_default();
+    let rules = SettingsRules { defaults, check: own.settings };
+    rules.check(&serde_json::Map::new()).map_err(|source| BootError::Settings { source })?;
     let default = tenancy.default_tenant.as_deref().map(tenant_id).transpose()?;
     let store: Arc<dyn DirectoryStore> = match (tenancy.directory, database) {
         (DirectoryKind::Managed, Some(database)) => Arc::new(DirectoryTable::new(database.directory())),
@@ -94,15 +99,20 @@ pub(super) fn admission(
     static APPS: AtomicU64 = AtomicU64::new(0);
     Ok(Admission {
         app: APPS.fetch_add(1, Ordering::Relaxed),
-        asks: sources::asks(config, database, own)?,
+        asks: sources::asks(config, database, &own.sources)?,
         default,
         hint: sources::hint(config).into(),
         without: sources::without(config).into(),
         directory: Directory::new(
             store,
-            tenancy.directory_ttl,
-            default.is_some_and(|id| id.is_public()),
-            plugins,
+            DirectorySettings {
+                ttl: tenancy.directory_ttl,
+                capacity: tenancy.directory_cache as usize,
+                stale_for: tenancy.stale_for,
+                serves_public: default.is_some_and(|id| id.is_public()),
+                plugins,
+                rules,
+            },
         ),
     })
 }

@@ -35,7 +35,7 @@ pub(super) fn asks(
     let (challenge, hint) = challenge(config)?;
     let credentials = database.map(|database| {
         let store = Arc::new(DirectoryTable::new(database.directory()));
-        Arc::new(Credentials::new(store, tenancy.directory_ttl, challenge.clone()))
+        Arc::new(Credentials::new(store, tenancy.directory_ttl, tenancy.stale_for, challenge.clone()))
     });
     let key_header = key_header(config)?;
     let keys_are_bearers = sources.contains(&Source::ApiKey) && key_header == Some(AUTHORIZATION);

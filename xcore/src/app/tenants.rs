@@ -1,7 +1,8 @@
 //! What can be done with tenants; how it is done is in [`lifecycle`](super::lifecycle).
 
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use xcore_build::config::DbRole;
@@ -10,13 +11,14 @@ use crate::db::{Database, DatabaseError, MigrationReport, Migrations, Servers};
 use crate::error::Error;
 use crate::plugin::{AnyMounted, Runtime};
 use crate::tenancy::{
-    DirectoryStore, Hold, InvalidTenantId, State, StoreError, Tenant, TenantId, TenantRecord, Turns,
+    DirectoryStore, Hold, InvalidTenantId, ProfileChange, State, StoreError, Tenant, TenantId, TenantRecord,
+    Turns,
 };
 
-/// Creates, migrates and deletes the tenants of an app.
+/// Creates, suspends, migrates and deletes the tenants of an app.
 ///
 /// Every step can be cut off by a kill: the directory says how far a tenant has come, and the next start finishes what
-/// was begun. A tenant is routable only while it is active.
+/// was begun. A tenant is routable only while it is active; its [`State`] tells which moves there are.
 pub struct Tenants {
     pub(super) runtime: Arc<Runtime>,
     pub(super) plugins: Vec<Arc<dyn AnyMounted>>,
@@ -27,6 +29,8 @@ pub struct Tenants {
     pub(super) steps: Turns,
     /// How long a hook may take.
     pub(super) hook_timeout: Duration,
+    /// The lives whose jobs run, or rest, in this process.
+    pub(super) entered: Mutex<HashMap<TenantId, (i64, State)>>,
 }
 
 /// Why a tenant could not be created, migrated or deleted.
@@ -104,7 +108,7 @@ pub enum TenantError {
     },
     /// The data could not be made, migrated or dropped.
     #[error(
-        "the data of tenant `{id}` could not be {step}; it is tried again by itself while a server runs, or by the next start"
+        "the data of tenant `{id}` could not be {step}; it is tried again by a server that runs, by the next start, and by `tenant resume {id}`"
     )]
     Data {
         /// The tenant.
@@ -117,7 +121,7 @@ pub enum TenantError {
     },
     /// The jobs could not be given or taken.
     #[error(
-        "the jobs of tenant `{id}` could not be changed; it is tried again by itself while a server runs, or by the next start"
+        "the jobs of tenant `{id}` could not be changed; it is tried again by a server that runs, by the next start, and by `tenant resume {id}`"
     )]
     Jobs {
         /// The tenant.
@@ -128,7 +132,7 @@ pub enum TenantError {
     },
     /// The cache entries could not be dropped.
     #[error(
-        "the cache entries of tenant `{id}` could not be dropped; it is tried again by itself while a server runs, or by the next start"
+        "the cache entries of tenant `{id}` could not be dropped; it is tried again by a server that runs, by the next start, and by `tenant resume {id}`"
     )]
     Cache {
         /// The tenant.
@@ -139,7 +143,7 @@ pub enum TenantError {
     },
     /// A plugin's hook failed.
     #[error(
-        "the {hook} hook of plugin `{plugin}` failed for tenant `{id}`: {error}; it is tried again by itself while a server runs, or by the next start"
+        "the {hook} hook of plugin `{plugin}` failed for tenant `{id}`: {error}; it is tried again by a server that runs, by the next start, and by `tenant resume {id}`"
     )]
     Hook {
         /// The tenant.
@@ -186,8 +190,8 @@ impl Tenants {
     /// A creation that was begun before and cut off is finished.
     ///
     /// # Errors
-    /// When the tenant exists, or a step fails. A step that failed is tried again by the next call, the next start, and a
-    /// server that runs.
+    /// When the tenant exists, or a step fails. Then the tenant is [failed](State::Failed), with the reason. The next call, the next
+    /// start and a server that runs try again; [`Tenants::delete`] rolls back what was done.
     pub async fn create(&self, id: &TenantId) -> Result<(), TenantError> {
         let open = self.databases().map(Servers::open_names).unwrap_or_default();
         // `public` is what all tenants share, and that is on the first one.
@@ -222,7 +226,7 @@ impl Tenants {
             return Err(TenantError::Public);
         }
         match self.store().insert(id, servers).await {
-            Err(StoreError::Exists { .. }) if self.is_in(id, State::Provisioning).await? => {
+            Err(StoreError::Exists { .. }) if self.is_half_made(id).await? => {
                 // Begun when there was one database, it is on the first.
                 let first = || self.databases().and_then(|servers| servers.names().first().cloned());
                 if let (Some(wanted), Some(begun)) = (wanted, self.record(id).await?.server.or_else(first))
@@ -234,6 +238,62 @@ impl Tenants {
             inserted => inserted?,
         }
         self.finish_creating(id).await
+    }
+
+    /// Refuses a tenant with 403 and the reason, and lets its jobs rest, until it is [resumed](Tenants::resume). Other processes
+    /// that serve it follow within a second. Its data is kept and migrated. For one that is suspended, changes the reason.
+    ///
+    /// What was admitted before goes on to its end, and a context that is held goes on working: the data is still the
+    /// tenant's own. The reason is shown to clients.
+    ///
+    /// # Errors
+    /// When it is not active, or the directory keeps no states.
+    pub async fn suspend(&self, id: &TenantId, reason: Option<&str>) -> Result<(), TenantError> {
+        self.move_to(id, State::Suspended, reason).await?;
+        self.runtime.admission.directory.forget(id);
+        self.rest(id).await
+    }
+
+    /// Serves a suspended tenant again, and tries the creation of a failed one again.
+    ///
+    /// # Errors
+    /// When it is neither, or a step fails.
+    pub async fn resume(&self, id: &TenantId) -> Result<(), TenantError> {
+        let record = self.get(id).await?;
+        match record.state {
+            State::Provisioning | State::Failed => return self.finish_creating(id).await,
+            // Once more, should somebody else have moved it meanwhile.
+            State::Suspended
+                if self.store().advance(id, record.life, State::Suspended, State::Active).await? => {}
+            from => return Err(StoreError::Illegal { id: *id, from, to: State::Active }.into()),
+        }
+        self.runtime.admission.directory.forget(id);
+        self.enter(id).await
+    }
+
+    /// Changes plan, metadata and settings of a tenant. Everybody sees it within a second.
+    ///
+    /// # Errors
+    /// When there is no such tenant, it would be too large, settings do not fit
+    /// [the struct of the app](crate::AppBuilder::tenant_settings), or the directory keeps none.
+    pub async fn change(&self, id: &TenantId, change: &ProfileChange) -> Result<(), TenantError> {
+        let rules = self.runtime.admission.directory.rules();
+        let alter = |profile: &mut crate::tenancy::Profile| {
+            change.apply(profile)?;
+            if change.has_settings() { rules.check(&profile.settings) } else { Ok(()) }
+        };
+        self.store().change(id, &alter).await?;
+        self.runtime.admission.directory.forget(id);
+        Ok(())
+    }
+
+    /// One tenant, in whatever state.
+    ///
+    /// # Errors
+    /// When there is none, or the directory cannot be read.
+    pub async fn get(&self, id: &TenantId) -> Result<TenantRecord, TenantError> {
+        let found = self.store().find(id).await?;
+        found.ok_or_else(|| StoreError::NotFound { id: *id }.into())
     }
 
     /// All tenants, in whatever state, sorted by name.
@@ -270,7 +330,7 @@ impl Tenants {
         }
         let all = self.store().list().await?;
         let is_outdated = |record: &TenantRecord| {
-            record.state == State::Active && record.version.as_deref() != Some(self.version.as_str())
+            record.state.has_data() && record.version.as_deref() != Some(self.version.as_str())
         };
         Ok(all.into_iter().filter(is_outdated).collect())
     }

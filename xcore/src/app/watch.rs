@@ -1,20 +1,26 @@
 //! Notices what other processes did to the directory, within a second.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Weak;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{info, warn};
 
 use super::TenantError;
 use super::instance::Inner;
 use crate::plugin::chain;
-use crate::tenancy::{StoreError, TenantId, TenantRecord};
+use crate::tenancy::{State, StoreError, TenantId, TenantRecord};
 
-/// How often the directory's revision is read.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// How often the directory's revision is read, so that a change is seen within a second.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long the watch rests after a look, so that a thousand changes in a row are not a thousand looks, each of which makes what is
+/// remembered doubtful.
+const CALM: Duration = Duration::from_millis(50);
 
 /// Within this time every process that serves the same data has noticed a change, when it can reach the database.
 pub(super) const NOTICED: Duration = Duration::from_secs(2);
@@ -25,15 +31,30 @@ const TICK: Duration = Duration::from_millis(100);
 /// How long what could not be finished rests before it is tried again.
 const RETRY: Duration = Duration::from_secs(15);
 
-/// Empties the directory's memory within a second of a change by another process. Runs until the app goes away.
+/// How long a creation that failed rests, at first and at last.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+const LAST_RETRY: Duration = Duration::from_secs(15 * 60);
+
+/// Doubts the directory's memory within a second of a change by another process, and at once where the database tells of it. Runs
+/// until the app goes away.
 ///
 /// It waits for nothing but that one query: what a change asks for is done by [`follow`].
-pub(super) async fn watch(app: Weak<Inner>, changes: tokio::sync::watch::Sender<()>) {
+pub(super) async fn watch(
+    app: Weak<Inner>,
+    mut notices: Option<BoxStream<'static, ()>>,
+    changes: tokio::sync::watch::Sender<()>,
+) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_reachable = true;
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = noticed(&mut notices) => {
+                // Of many at once one is enough.
+                while noticed(&mut notices).now_or_never().is_some() {}
+            }
+        }
         let Some(app) = app.upgrade() else { return };
         match app.runtime.admission.directory.refresh().await {
             Ok(changed) => {
@@ -52,6 +73,19 @@ pub(super) async fn watch(app: Weak<Inner>, changes: tokio::sync::watch::Sender<
             }
             Err(_) => {}
         }
+        drop(app);
+        tokio::time::sleep(CALM).await;
+    }
+}
+
+/// Ready when somebody else says that there is something to see.
+async fn noticed(notices: &mut Option<BoxStream<'static, ()>>) {
+    match notices {
+        Some(notices) => match notices.next().await {
+            Some(()) => {}
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
     }
 }
 
@@ -68,8 +102,7 @@ pub(super) async fn tick(app: Weak<Inner>) {
 
 /// Gives new tenants their jobs, takes what deleted ones left, and finishes what was begun. Runs until the app goes away.
 pub(super) async fn follow(app: Weak<Inner>, mut changes: tokio::sync::watch::Receiver<()>) {
-    // The lives that have their jobs.
-    let mut entered: HashMap<TenantId, i64> = HashMap::new();
+    let mut tries = Tries::default();
     let mut again: Option<Instant> = None;
     loop {
         let retry = async {
@@ -87,54 +120,109 @@ pub(super) async fn follow(app: Weak<Inner>, mut changes: tokio::sync::watch::Re
             () = retry => {}
         }
         let Some(app) = app.upgrade() else { return };
-        let is_done = match catch_up(&app, &mut entered).await {
-            Ok(is_done) => is_done,
+        again = match catch_up(&app, &mut tries).await {
+            Ok(true) => tries.next(),
+            Ok(false) => Some(Instant::now() + RETRY),
             Err(problem) => {
                 warn!(error = %chain(&problem), "the directory cannot be read");
-                false
+                Some(Instant::now() + RETRY)
             }
         };
-        again = (!is_done).then(|| Instant::now() + RETRY);
     }
 }
 
-/// Whether nothing is left to do.
-async fn catch_up(app: &Inner, entered: &mut HashMap<TenantId, i64>) -> Result<bool, StoreError> {
+/// When creations that failed are tried again: one that cannot succeed costs less and less.
+#[derive(Default)]
+struct Tries(HashMap<(TenantId, i64), (Instant, Duration)>);
+
+impl Tries {
+    /// Whether it is time. One that is seen for the first time was tried a moment ago.
+    fn is_due(&mut self, record: &TenantRecord) -> bool {
+        let first = || (Instant::now() + FIRST_RETRY, FIRST_RETRY);
+        self.0.entry((record.id, record.life)).or_insert_with(first).0 <= Instant::now()
+    }
+
+    fn has_failed(&mut self, record: &TenantRecord) {
+        if let Some((at, pause)) = self.0.get_mut(&(record.id, record.life)) {
+            *pause = (*pause * 2).min(LAST_RETRY);
+            *at = Instant::now() + *pause;
+        }
+    }
+
+    fn keep(&mut self, records: &[TenantRecord]) {
+        self.0.retain(|(id, life), _| {
+            let is_it = |record: &TenantRecord| record.id == *id && record.life == *life;
+            records.iter().any(|record| is_it(record) && record.state == State::Failed)
+        });
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.0.values().map(|(at, _)| *at).min()
+    }
+}
+
+/// Whether nothing is left to do, apart from creations that failed.
+async fn catch_up(app: &Inner, tries: &mut Tries) -> Result<bool, StoreError> {
     let tenants = &app.tenants;
     let directory = &app.runtime.admission.directory;
-    let records = directory.store().list().await?;
+    let records = directory.survey().await?;
     let mut is_done = true;
     let keeps_lives = directory.store().is_managed();
-    let known = directory.all_living().into_iter().chain(entered.iter().map(|(id, life)| (*id, *life)));
-    let gone: HashMap<TenantId, i64> = known
-        .filter(|(id, life)| !records.iter().any(|record| record.id == *id && record.life == *life))
-        .collect();
+    let entered: HashMap<TenantId, (i64, State)> = tenants.entered().clone();
+    let known = directory.all_living().into_iter().chain(entered.iter().map(|(id, (life, _))| (*id, *life)));
+    let lives: HashMap<TenantId, i64> = records.iter().map(|record| (record.id, record.life)).collect();
+    let gone: HashSet<(TenantId, i64)> = known.filter(|(id, life)| lives.get(id) != Some(life)).collect();
     if keeps_lives {
-        for id in gone.keys() {
-            entered.remove(id);
-            if let Err(problem) = tenants.follow_deletion(id).await {
+        for (id, life) in &gone {
+            if let Err(problem) = tenants.follow_deletion(id, *life).await {
                 is_done = false;
                 warn!(tenant = %id, error = %chain(&problem), "a deleted tenant has left something behind");
             }
         }
     }
-    let unfinished = records.iter().filter(|record| record.state.is_unfinished());
-    is_done &= join_all(unfinished.map(|record| tenants.finish(record))).await.into_iter().all(|done| done);
-    for record in directory.active().await? {
-        if entered.get(&record.id) == Some(&record.life) {
-            continue;
-        }
-        match tenants.enter(&record.id).await {
-            Ok(()) => {
-                entered.insert(record.id, record.life);
-            }
-            Err(problem) => {
-                is_done = false;
-                warn!(tenant = %record.id, error = %chain(&problem), "the tenant has not got its jobs yet");
-            }
+    // First: what is finished below may take as long as a hook may.
+    is_done &= follow_states(app, &records).await;
+    tries.keep(&records);
+    let unfinished = records.iter().filter(|record| match record.state {
+        State::Failed => tries.is_due(record),
+        state => state.is_unfinished(),
+    });
+    let tried = join_all(unfinished.map(async |record| (record, tenants.finish(record).await))).await;
+    for (record, _) in tried.iter().filter(|(_, is_done)| !is_done) {
+        if record.state == State::Failed {
+            tries.has_failed(record);
+        } else {
+            is_done = false;
         }
     }
+    if !tried.is_empty() {
+        is_done &= follow_states(app, &directory.survey().await?).await;
+    }
     Ok(is_done)
+}
+
+/// Lets the jobs of active tenants run and those of suspended ones rest; `false` when some could not follow.
+async fn follow_states(app: &Inner, records: &[TenantRecord]) -> bool {
+    let tenants = &app.tenants;
+    let entered = tenants.entered().clone();
+    let mut is_done = true;
+    for record in records {
+        if entered.get(&record.id) == Some(&(record.life, record.state)) {
+            continue;
+        }
+        let followed = match record.state {
+            State::Active if app.runtime.admission.directory.is_served(record) => {
+                tenants.enter(&record.id).await
+            }
+            State::Suspended => tenants.rest(&record.id).await,
+            _ => continue,
+        };
+        if let Err(problem) = followed {
+            is_done = false;
+            warn!(tenant = %record.id, error = %chain(&problem), "the jobs of the tenant have not followed its state yet");
+        }
+    }
+    is_done
 }
 
 /// Migrates tenants of servers that could not be reached at the start, each when its server can be. Ends when all are done, or the

@@ -98,6 +98,9 @@ pub(crate) type DriverRow = sea_schema::sqlx_types::SqlxRow;
 /// Rows as they come.
 pub(crate) type Rows<'a> = BoxStream<'a, Result<QueryResult, DbErr>>;
 
+/// The channel over which processes tell each other that the directory has changed, where a database has channels.
+pub(crate) const DIRECTORY_CHANNEL: &str = "xcore_directory";
+
 /// A kind of database.
 pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
     /// How SeaORM renders statements for it.
@@ -164,6 +167,12 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Whether several processes may serve the data at once. Then the others must be given time to notice that a tenant is
     /// being deleted before its data goes.
     fn is_served_by_many(&self) -> bool;
+
+    /// An item whenever the directory may have been changed by another process. `None` where nobody can tell, so that it has to be
+    /// asked; who waits asks now and then all the same.
+    fn notices(&self) -> Option<BoxStream<'static, ()>> {
+        None
+    }
 
     /// Waits for the users of the tenant's database in this process and deletes it, if the claim is still held by then; does
     /// nothing when there is none.

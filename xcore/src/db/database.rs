@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::stream::BoxStream;
+
 use super::backend::{Backend, Place, TenantClaim};
 use super::sqlite::Sqlite;
 use super::{DatabaseError, DatabaseSettings, Finding, MigrationReport, Migrations, SharedDb, TenantDb};
@@ -71,6 +73,11 @@ impl Database {
     /// Whether several processes may serve the data at once.
     pub(crate) fn is_served_by_many(&self) -> bool {
         self.backend.is_served_by_many()
+    }
+
+    /// An item whenever the directory may have been changed by another process; `None` where it has to be asked.
+    pub(crate) fn notices(&self) -> Option<BoxStream<'static, ()>> {
+        self.backend.notices()
     }
 
     /// Whether the tenant has a database. A tenant that works on the shared one always has.

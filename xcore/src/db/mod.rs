@@ -172,7 +172,7 @@ mod settings;
 mod sqlite;
 mod transaction;
 
-pub(crate) use backend::TenantClaim;
+pub(crate) use backend::{DIRECTORY_CHANNEL, TenantClaim};
 pub use database::Database;
 pub use error::DatabaseError;
 pub use handle::{ReadDb, SharedDb, TenantDb};

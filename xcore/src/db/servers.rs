@@ -10,6 +10,8 @@ use std::sync::Weak;
 #[cfg(feature = "postgres")]
 use std::time::Duration;
 
+use futures_util::stream::BoxStream;
+
 #[cfg(feature = "postgres")]
 use super::backend::Backend;
 use super::backend::TenantClaim;
@@ -144,6 +146,12 @@ impl Servers {
     /// The handle of the database that holds the directory of tenants. No I/O. No plugin gets it.
     pub(crate) fn directory(&self) -> SharedDb {
         self.first().directory()
+    }
+
+    /// An item whenever the directory may have been changed by another process; see [`Database::notices`]. What its first server
+    /// tells, which takes every change; a replica cannot be listened to.
+    pub(crate) fn notices(&self) -> Option<BoxStream<'static, ()>> {
+        self.first().notices()
     }
 
     /// The right to create or delete a tenant, wherever its data is; see [`Database::claim`].

@@ -73,9 +73,13 @@ where
 /// The tenant of a request, as an argument of an action. I7: it is the one that the call itself belongs to, or none.
 async fn admit(runtime: &Runtime, scope: Scope, parts: &Parts) -> Result<Tenant, Error> {
     match scope {
-        Scope::Tenant => Ok(runtime.admission.admit(parts).await?),
+        Scope::Tenant => {
+            let admitted = runtime.admission.admit(parts).await;
+            admitted.map_err(|refused| runtime.refusal(refused, &parts.headers))
+        }
         Scope::Any => {
-            let named = runtime.admission.admit_named(parts).await?;
+            let named = runtime.admission.admit_named(parts).await;
+            let named = named.map_err(|refused| runtime.refusal(refused, &parts.headers))?;
             named.ok_or_else(|| Error::internal(NoTenantHere { scope }))
         }
         Scope::Central => Err(Error::internal(NoTenantHere { scope })),

@@ -39,4 +39,5 @@ pub use undeclared::{DeclaresCache, DeclaresScheduler, UndeclaredCache, Undeclar
 
 pub(crate) use erased::{AnyMounted, AppHook, TenantHook};
 pub(crate) use glue::chain;
+pub(crate) use runtime::SuspendedPage;
 pub(crate) use supervisor::X_REQUEST_ID;

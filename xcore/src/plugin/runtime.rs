@@ -5,13 +5,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
 
 use super::{Mounted, Plugin, Scope};
 use crate::cache::Cache;
 use crate::db::Servers;
+use crate::error::Error;
 use crate::scheduler::Scheduler;
-use crate::tenancy::Admission;
+use crate::tenancy::{Admission, Suspended, TenancyError};
+
+/// Makes the answer for a suspended tenant.
+pub(crate) type SuspendedPage = Arc<dyn Fn(&Suspended, &HeaderMap) -> Response + Send + Sync>;
 
 /// The services, the admission and the plugins of one app. Opaque: a plugin sees what its context holds.
 pub struct Runtime {
@@ -24,11 +29,23 @@ pub struct Runtime {
     pub(crate) database: Option<Servers>,
     pub(crate) cache: Option<Cache>,
     pub(crate) scheduler: Option<Scheduler>,
+    /// What answers for suspended tenants, when the app has something to say.
+    pub(crate) suspended_page: Option<SuspendedPage>,
     /// Weak, because each mounted plugin holds the runtime.
     pub(crate) mounted: OnceLock<HashMap<TypeId, Weak<dyn Any + Send + Sync>>>,
 }
 
 impl Runtime {
+    /// What a client is told who was not admitted.
+    pub(crate) fn refusal(&self, refused: TenancyError, headers: &HeaderMap) -> Error {
+        match (&refused, &self.suspended_page) {
+            (TenancyError::Suspended(suspended), Some(page)) => {
+                Error::from_response_like(page(suspended, headers))
+            }
+            _ => Error::from(refused),
+        }
+    }
+
     /// Another plugin of the app; `None` before all are mounted and while the app goes away.
     pub(crate) fn plugin<P: Plugin>(&self) -> Option<Arc<Mounted<P>>> {
         let found = self.mounted.get()?.get(&TypeId::of::<P>())?.upgrade()?;

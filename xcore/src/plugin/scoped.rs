@@ -85,8 +85,9 @@ where
     let (owned, span) = (Arc::clone(mounted), call.span().clone());
     let admitting = async move {
         let (parts, body) = request.into_parts();
-        let admission = &owned.runtime().admission;
-        let tenant = admission.admit_named(&parts).await?;
+        let runtime = owned.runtime();
+        let named = runtime.admission.admit_named(&parts).await;
+        let tenant = named.map_err(|refused| runtime.refusal(refused, &parts.headers))?;
         let context = tenant.map(|tenant| {
             Call::tell_tenant(&span, &tenant);
             Arc::new(P::Context::new(&owned, tenant))

@@ -78,7 +78,9 @@ where
         let (mounted, span) = (Arc::clone(mounted), call.span().clone());
         let admitting = async move {
             let (parts, body) = request.into_parts();
-            let tenant = mounted.runtime().admission.admit(&parts).await.map_err(Error::from)?;
+            let runtime = mounted.runtime();
+            let admitted = runtime.admission.admit(&parts).await;
+            let tenant = admitted.map_err(|refused| runtime.refusal(refused, &parts.headers))?;
             Call::tell_tenant(&span, &tenant);
             let new = |tenant: &Tenant| P::Context::new(&mounted, tenant.clone());
             let remembered = mounted.runtime().admission.directory.context_of(&tenant, mounted.slot(), new);
@@ -96,7 +98,9 @@ where
         Ok(Err(id)) => {
             let (mounted, span) = (Arc::clone(mounted), call.span().clone());
             let admitting = async move {
-                let tenant = mounted.runtime().admission.directory.admit(&id).await.map_err(Error::from)?;
+                let runtime = mounted.runtime();
+                let admitted = runtime.admission.directory.admit(&id).await;
+                let tenant = admitted.map_err(|refused| runtime.refusal(refused, request.headers()))?;
                 Call::tell_tenant(&span, &tenant);
                 let context = Arc::new(P::Context::new(&mounted, tenant));
                 Ok(action(context, request))

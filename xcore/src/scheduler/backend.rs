@@ -44,10 +44,13 @@ pub(crate) trait SchedulerBackend: Send + Sync + 'static {
         now: DateTime<Utc>,
     ) -> Answer<'a, Option<JobEntry>>;
 
+    /// Lets all jobs of an owner rest, or go on from `now`, and gives their schedules. A job that is paused by itself stays so.
+    fn set_resting(&self, owner: Owner, resting: bool, now: DateTime<Utc>) -> Answer<'_, Vec<Schedule>>;
+
     /// Every distinct schedule that a job has.
     fn schedules(&self) -> Answer<'_, Vec<Schedule>>;
 
-    /// The jobs that run at a tick of a schedule: not paused, and there since before it. Those that come
-    /// due once are removed by this. `None` when no job has the schedule any longer.
+    /// The jobs that run at a tick of a schedule: neither paused nor resting, and there since before it. Those that
+    /// come due once are removed by this. `None` when no job has the schedule any longer.
     fn due<'a>(&'a self, schedule: &'a Schedule, tick: DateTime<Utc>) -> Answer<'a, Option<Vec<JobEntry>>>;
 }

@@ -20,6 +20,7 @@ struct Jobs {
     by_owner: HashMap<Owner, BTreeMap<Arc<str>, JobEntry>>,
     by_schedule: HashMap<Schedule, HashSet<JobKey>>,
     closed: HashSet<Owner>,
+    resting: HashSet<Owner>,
 }
 
 impl Memory {
@@ -76,6 +77,7 @@ impl Jobs {
 
     fn close(&mut self, owner: Owner) -> usize {
         self.closed.insert(owner);
+        self.resting.remove(&owner);
         let jobs = self.by_owner.remove(&owner).unwrap_or_default();
         for entry in jobs.values() {
             self.unschedule(entry);
@@ -92,9 +94,21 @@ impl Jobs {
         Some(entry.clone())
     }
 
+    fn set_resting(&mut self, owner: Owner, resting: bool, now: DateTime<Utc>) -> Vec<Schedule> {
+        let changed = if resting { self.resting.insert(owner) } else { self.resting.remove(&owner) };
+        let Some(jobs) = self.by_owner.get_mut(&owner).filter(|_| changed) else { return Vec::new() };
+        if !resting {
+            jobs.values_mut().for_each(|entry| entry.since = now);
+        }
+        jobs.values().map(|entry| entry.schedule.clone()).collect()
+    }
+
     fn due(&mut self, schedule: &Schedule, tick: DateTime<Utc>) -> Option<Vec<JobEntry>> {
         let keys = self.by_schedule.get(schedule)?;
-        let takes_part = |entry: &&JobEntry| !entry.paused && (schedule.is_once() || entry.since < tick);
+        let takes_part = |entry: &&JobEntry| {
+            let rests = entry.paused || self.resting.contains(&entry.key.owner);
+            !rests && (schedule.is_once() || entry.since < tick)
+        };
         let due: Vec<_> = keys.iter().filter_map(|key| self.get(key)).filter(takes_part).cloned().collect();
         if schedule.is_once() {
             for entry in &due {
@@ -139,6 +153,10 @@ impl SchedulerBackend for Memory {
         now: DateTime<Utc>,
     ) -> Answer<'a, Option<JobEntry>> {
         ready(Ok(self.jobs().set_paused(key, paused, now))).boxed()
+    }
+
+    fn set_resting(&self, owner: Owner, resting: bool, now: DateTime<Utc>) -> Answer<'_, Vec<Schedule>> {
+        ready(Ok(self.jobs().set_resting(owner, resting, now))).boxed()
     }
 
     fn schedules(&self) -> Answer<'_, Vec<Schedule>> {

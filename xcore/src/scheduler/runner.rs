@@ -54,6 +54,9 @@ pub(crate) enum JobFailure {
         /// Its limit.
         limit: Duration,
     },
+    /// The tenant is suspended. The run is kept until it is resumed, if its jobs rest.
+    #[error("the job could not be started: its tenant is suspended")]
+    Suspended,
     /// The tenant does not exist or is not active, or the plugin has no such method.
     #[error("the job could not be started")]
     Refused {

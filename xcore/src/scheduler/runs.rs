@@ -60,6 +60,8 @@ struct Line {
     stopping: bool,
     /// Owners that are gone. A tick that was read before may still offer runs of them.
     closed: HashSet<Owner>,
+    /// Owners whose waiting runs go on waiting. None of them has a turn.
+    resting: HashSet<Owner>,
     /// Owners that have waiting runs, each once, the next in turn first.
     turns: VecDeque<Owner>,
     waiting: HashMap<Owner, VecDeque<Planned>>,
@@ -141,8 +143,22 @@ impl Runs {
     pub(super) fn close_owner(&self, owner: Owner) -> usize {
         let mut line = self.line();
         line.closed.insert(owner);
+        line.resting.remove(&owner);
         line.cancel(owner, |_| true);
-        line.jobs.iter().filter(|(key, _)| key.owner == owner).map(|(_, job)| job.running as usize).sum()
+        line.under_way(owner)
+    }
+
+    /// Lets no run of an owner begin until it is told otherwise. Gives the number of those under way.
+    pub(super) fn set_resting(self: &Arc<Self>, owner: Owner, resting: bool) -> usize {
+        let mut line = self.line();
+        if resting {
+            line.resting.insert(owner);
+            line.turns.retain(|other| *other != owner);
+        } else if line.resting.remove(&owner) && line.waiting.contains_key(&owner) {
+            line.turns.push_back(owner);
+            self.fill(&mut line);
+        }
+        line.under_way(owner)
     }
 
     /// Takes no further runs, waits until `grace` is over for those under way and cancels the rest. Gives
@@ -194,7 +210,7 @@ impl Runs {
             (Owner::Shared, None) => return,
         };
         let limit = run.timeout;
-        let (key, tick) = (run.key, run.tick);
+        let (planned, key, tick) = (run.clone(), run.key, run.tick);
         let run = JobRun { tenant, call: run.call, id: key.id.to_string(), tick, timeout: limit };
         let outcome = AssertUnwindSafe(async move { runner.run(run).await }).catch_unwind();
         let outcome = match limit {
@@ -204,7 +220,9 @@ impl Runs {
             None => outcome.await,
         };
         let outcome = outcome.unwrap_or_else(|panic| Err(JobFailure::Panicked { message: message(&*panic) }));
-        if let Err(failure) = outcome {
+        if let Err(failure) = outcome
+            && !(matches!(failure, JobFailure::Suspended) && self.line().put_back(planned))
+        {
             tracing::error!(job = %key, %tick, error = &failure as &dyn std::error::Error, "a job failed");
         }
         drop(done);
@@ -248,10 +266,21 @@ impl Line {
         let owner = run.key.owner;
         self.jobs.entry(run.key.clone()).or_default().waiting += 1;
         let waiting = self.waiting.entry(owner).or_default();
-        if waiting.is_empty() {
+        if waiting.is_empty() && !self.resting.contains(&owner) {
             self.turns.push_back(owner);
         }
         waiting.push_back(run);
+    }
+
+    /// Keeps a run that was begun a moment before its owner was found to rest; `false` when the owner does not.
+    fn put_back(&mut self, run: Planned) -> bool {
+        let owner = run.key.owner;
+        if self.stopping || self.closed.contains(&owner) || !self.resting.contains(&owner) {
+            return false;
+        }
+        self.jobs.entry(run.key.clone()).or_default().waiting += 1;
+        self.waiting.entry(owner).or_default().push_front(run);
+        true
     }
 
     /// The next run of the owner whose turn it is. The owner goes to the end of the line.
@@ -268,6 +297,10 @@ impl Line {
         job.waiting = job.waiting.saturating_sub(1);
         job.running += 1;
         Some(run)
+    }
+
+    fn under_way(&self, owner: Owner) -> usize {
+        self.jobs.iter().filter(|(key, _)| key.owner == owner).map(|(_, job)| job.running as usize).sum()
     }
 
     fn end(&mut self, key: &JobKey) {

@@ -131,8 +131,9 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Gives a tenant that is active now the declared jobs. Repeating it changes nothing. With isolation
-    /// off, the jobs are there once for all.
+    /// Gives a tenant that is active now the declared jobs, and lets those go on that rested while it was suspended: ticks
+    /// that passed are not made up for, except that a job for one time, which has passed, runs at once. Repeating it
+    /// changes nothing. With isolation off, the jobs are there once for all.
     ///
     /// # Errors
     /// When the store is unavailable; some of the jobs may be there.
@@ -140,6 +141,12 @@ impl Scheduler {
         self.tenant_opened(id).await?;
         let core = &self.0.core;
         let owner = core.owner(*id);
+        let engine = &core.engine;
+        // Those that came due once meanwhile are awaited again.
+        for schedule in engine.backend.set_resting(owner, false, engine.clock.now()).await? {
+            engine.follow(&schedule);
+        }
+        engine.runs.set_resting(owner, false);
         for entry in core.declared_jobs(owner) {
             let schedule = entry.schedule.clone();
             core.engine.backend.put(entry).await?;
@@ -161,6 +168,20 @@ impl Scheduler {
         core.engine.backend.close(owner).await?;
         // After the store, so that nothing is left to be put in line.
         Ok(core.engine.runs.close_owner(owner))
+    }
+
+    /// Lets all jobs of a tenant rest that is suspended: ticks pass without a run, and runs that wait for their turn go on
+    /// waiting. Those under way go on to their end. Gives their number.
+    ///
+    /// With isolation off nothing is known to be the tenant's, so nothing happens.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub(crate) async fn tenant_suspended(&self, id: &TenantId) -> Result<usize, SchedulerError> {
+        let engine = &self.0.core.engine;
+        let owner @ Owner::Tenant(_) = self.0.core.owner(*id) else { return Ok(0) };
+        engine.backend.set_resting(owner, true, engine.clock.now()).await?;
+        Ok(engine.runs.set_resting(owner, true))
     }
 
     /// Begins to run jobs, on the runtime of the caller.

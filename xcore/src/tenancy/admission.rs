@@ -51,7 +51,7 @@ impl Admission {
         if let Some(tenant) = self.preadmitted(&request.extensions)? {
             return Ok(tenant);
         }
-        let named = chain.named(request, self.directory.epoch()).await?;
+        let named = chain.named(request, self.directory.outlook()).await?;
         chain.prove(named.as_ref())?;
         match named {
             Some(named) => self.admit_life(&named).await,

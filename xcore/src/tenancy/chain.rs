@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::credentials::{Credentials, KEY_PREFIX};
+use super::directory::Outlook;
 use super::host::{Hosts, name_of};
 use super::path::{PATH, PathTenant};
 use super::proxies::{TrustedProxies, host};
@@ -50,17 +51,21 @@ pub(crate) enum Link {
 }
 
 impl Chain {
-    /// The tenant that the request names, if any. `epoch` changes whenever what the directory keeps may have.
+    /// The tenant that the request names, if any, as far as the directory can tell now.
     ///
     /// Every source is asked. The first that finds something wrong decides the answer; after that comes whether they agree, and
     /// last, with [`Chain::prove`], whether one of them has a proof.
-    pub(super) async fn named(&self, request: &Parts, epoch: u64) -> Result<Option<Named>, TenancyError> {
+    pub(super) async fn named(
+        &self,
+        request: &Parts,
+        outlook: Outlook,
+    ) -> Result<Option<Named>, TenancyError> {
         let mut all: Option<(&'static str, Named)> = None;
         let mut disagree = None;
         // A key and a domain of two tenants that had one name after the other.
         let mut outlived = false;
         for link in &self.links {
-            let Some(named) = link.ask(request, &self.proxies, epoch).await? else { continue };
+            let Some(named) = link.ask(request, &self.proxies, outlook).await? else { continue };
             let Some((first, agreed)) = &mut all else {
                 all = Some((link.name(), named));
                 continue;
@@ -115,7 +120,7 @@ impl Link {
         &self,
         request: &Parts,
         proxies: &TrustedProxies,
-        epoch: u64,
+        outlook: Outlook,
     ) -> Result<Option<Named>, TenancyError> {
         let headers = &request.headers;
         match self {
@@ -136,7 +141,7 @@ impl Link {
                 if !name.is_ascii() || name.len() > LONGEST_DOMAIN {
                     return Err(TenancyError::MalformedHost);
                 }
-                let owner = credentials.of_domain(&name.to_ascii_lowercase(), epoch).await?;
+                let owner = credentials.of_domain(&name.to_ascii_lowercase(), outlook).await?;
                 Ok(owner.map(|owner| Named {
                     tenant: owner.tenant,
                     is_verified: false,
@@ -161,7 +166,7 @@ impl Link {
                 if *beside_tokens && !key.starts_with(KEY_PREFIX) {
                     return Ok(None);
                 }
-                let owner = credentials.of_key(key, epoch).await?;
+                let owner = credentials.of_key(key, outlook).await?;
                 Ok(Some(Named { tenant: owner.tenant, is_verified: true, life: Some(owner.life) }))
             }
             Self::Custom(source) => source.tenant(request).await,

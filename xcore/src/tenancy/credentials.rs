@@ -1,5 +1,6 @@
 //! What the directory keeps for its tenants besides their names: API keys and domains, looked up once and remembered.
 
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use axum::http::HeaderValue;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
 
+use super::directory::Outlook;
 use super::{StoreError, TenancyError, TenantId};
 
 /// As messages name it.
@@ -24,6 +26,9 @@ const CAPACITY: u64 = 10_000;
 
 /// How long the store may take.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long it may take when it was asked not long ago.
+const STALE_AFTER: Duration = Duration::from_secs(1);
 
 /// SHA-256 of a key. A key has 256 random bits, so nothing slower is needed to keep it secret.
 pub(crate) type KeyHash = [u8; 32];
@@ -46,23 +51,28 @@ pub(crate) trait CredentialStore: Send + Sync + 'static {
 /// Looks keys and domains up.
 ///
 /// An answer is remembered together with the epoch of the directory that it was asked in: after a change nobody asks
-/// for what was remembered before, also not for an answer that was on its way meanwhile.
+/// for what was remembered before, also not for an answer that was on its way meanwhile. So while the store is away, too, a key
+/// serves that was good since the last change that was seen, and one that may have been revoked does not.
 pub(crate) struct Credentials {
     store: Arc<dyn CredentialStore>,
-    keys: Cache<(u64, KeyHash), Option<Owner>>,
-    domains: Cache<(u64, Box<str>), Option<Owner>>,
+    keys: Answers<KeyHash>,
+    domains: Answers<Box<str>>,
     challenge: HeaderValue,
 }
 
 impl Credentials {
-    pub(crate) fn new(store: Arc<dyn CredentialStore>, ttl: Duration, challenge: HeaderValue) -> Self {
-        let keys = Cache::builder().max_capacity(CAPACITY).time_to_live(ttl).build();
-        let domains = Cache::builder().max_capacity(CAPACITY).time_to_live(ttl).build();
-        Self { store, keys, domains, challenge }
+    /// Answers are fresh for `ttl`, and good enough for `stale_for` more while the store is away.
+    pub(crate) fn new(
+        store: Arc<dyn CredentialStore>,
+        ttl: Duration,
+        stale_for: Duration,
+        challenge: HeaderValue,
+    ) -> Self {
+        Self { store, keys: Answers::new(ttl, stale_for), domains: Answers::new(ttl, stale_for), challenge }
     }
 
     /// Whose key it is.
-    pub(super) async fn of_key(&self, key: &str, epoch: u64) -> Result<Owner, TenancyError> {
+    pub(super) async fn of_key(&self, key: &str, outlook: Outlook) -> Result<Owner, TenancyError> {
         let unknown = || TenancyError::Credential {
             source_name: API_KEY,
             reason: "there is no such key; it may have been revoked",
@@ -70,22 +80,62 @@ impl Credentials {
         };
         // What cannot be a key is not looked for.
         let hash = hash_of(key).ok_or_else(unknown)?;
-        let asked = self.keys.try_get_with((epoch, hash), in_time(self.store.owner_of_key(&hash)));
+        let asked = self.keys.get(hash, outlook, self.store.owner_of_key(&hash));
         let owner = asked.await.map_err(|source| unavailable(API_KEY, source))?;
         owner.ok_or_else(unknown)
     }
 
     /// Whose domain it is, if it is anybody's.
-    pub(super) async fn of_domain(&self, domain: &str, epoch: u64) -> Result<Option<Owner>, TenancyError> {
-        let asked =
-            self.domains.try_get_with((epoch, domain.into()), in_time(self.store.owner_of_domain(domain)));
+    pub(super) async fn of_domain(
+        &self,
+        domain: &str,
+        outlook: Outlook,
+    ) -> Result<Option<Owner>, TenancyError> {
+        let asked = self.domains.get(domain.into(), outlook, self.store.owner_of_domain(domain));
         asked.await.map_err(|source| unavailable("domain", source))
     }
 }
 
-async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let slow = StoreError::Slow { limit: LOOKUP_LIMIT };
-    tokio::time::timeout(LOOKUP_LIMIT, asked).await.unwrap_or(Err(slow))
+/// The answers of one kind.
+struct Answers<K> {
+    fresh: Cache<(u64, K), Option<Owner>>,
+    /// The owners that were found, for the time when nobody can be asked.
+    last: Cache<(u64, K), Owner>,
+}
+
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Answers<K> {
+    fn new(ttl: Duration, stale_for: Duration) -> Self {
+        let fresh = Cache::builder().max_capacity(CAPACITY).time_to_live(ttl).build();
+        let last =
+            Cache::builder().max_capacity(CAPACITY).time_to_live(ttl.saturating_add(stale_for)).build();
+        Self { fresh, last }
+    }
+
+    async fn get(
+        &self,
+        key: K,
+        outlook: Outlook,
+        asked: impl Future<Output = Result<Option<Owner>, StoreError>>,
+    ) -> Result<Option<Owner>, Arc<StoreError>> {
+        let key = (outlook.epoch, key);
+        let asking = async {
+            if outlook.is_away {
+                return Err(StoreError::Away);
+            }
+            let has_stale = outlook.is_recent && self.last.contains_key(&key);
+            let limit = if has_stale { STALE_AFTER } else { LOOKUP_LIMIT };
+            let answer = tokio::time::timeout(limit, asked).await;
+            let owner = answer.unwrap_or(Err(StoreError::Slow { limit }))?;
+            if let Some(owner) = owner {
+                self.last.insert(key.clone(), owner).await;
+            }
+            Ok(owner)
+        };
+        match self.fresh.try_get_with(key.clone(), asking).await {
+            Err(_) if outlook.is_recent && self.last.contains_key(&key) => Ok(self.last.get(&key).await),
+            answer => answer,
+        }
+    }
 }
 
 fn unavailable(source_name: &'static str, source: Arc<StoreError>) -> TenancyError {
@@ -119,7 +169,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use super::*;
 
@@ -128,6 +178,7 @@ mod tests {
     struct Counting {
         lookups: AtomicUsize,
         owner: std::sync::Mutex<Option<Owner>>,
+        is_away: AtomicBool,
     }
 
     #[async_trait]
@@ -136,7 +187,7 @@ mod tests {
             self.lookups.fetch_add(1, Ordering::SeqCst);
             let owner = *self.owner.lock().unwrap();
             tokio::task::yield_now().await;
-            Ok(owner)
+            if self.is_away.load(Ordering::SeqCst) { Err(StoreError::Away) } else { Ok(owner) }
         }
 
         async fn owner_of_domain(&self, _: &str) -> Result<Option<Owner>, StoreError> {
@@ -145,9 +196,18 @@ mod tests {
     }
 
     fn counting() -> (Arc<Counting>, Credentials) {
+        counting_for(Duration::from_secs(60))
+    }
+
+    fn counting_for(ttl: Duration) -> (Arc<Counting>, Credentials) {
         let store = Arc::new(Counting::default());
         let challenge = HeaderValue::from_static("Bearer");
-        (store.clone(), Credentials::new(store, Duration::from_secs(60), challenge))
+        (store.clone(), Credentials::new(store, ttl, Duration::from_secs(60), challenge))
+    }
+
+    /// A directory that answers.
+    fn at(epoch: u64) -> Outlook {
+        Outlook { epoch, is_away: false, is_recent: true }
     }
 
     #[test]
@@ -166,25 +226,55 @@ mod tests {
         let key = new_key().unwrap();
         let owner = Owner { tenant: TenantId::parse("acme").unwrap(), life: 3 };
         *store.owner.lock().unwrap() = Some(owner);
-        let asked = (0..50).map(|_| credentials.of_key(&key, 1));
+        let asked = (0..50).map(|_| credentials.of_key(&key, at(1)));
         for answer in futures_util::future::join_all(asked).await {
             assert_eq!(answer.unwrap(), owner);
         }
         assert_eq!(store.lookups.load(Ordering::SeqCst), 1);
         // Revoked while a look-up of the epoch before was on its way.
-        let (before, ()) = tokio::join!(credentials.of_key(&key, 2), async {
+        let (before, ()) = tokio::join!(credentials.of_key(&key, at(2)), async {
             *store.owner.lock().unwrap() = None;
         });
         assert_eq!(before.unwrap(), owner);
-        assert!(matches!(credentials.of_key(&key, 3).await, Err(TenancyError::Credential { .. })));
-        assert!(matches!(credentials.of_key("xk_no", 3).await, Err(TenancyError::Credential { .. })));
+        assert!(matches!(credentials.of_key(&key, at(3)).await, Err(TenancyError::Credential { .. })));
+        assert!(matches!(credentials.of_key("xk_no", at(3)).await, Err(TenancyError::Credential { .. })));
         assert_eq!(store.lookups.load(Ordering::SeqCst), 3, "what is no key is not looked for");
     }
 
     #[tokio::test]
     async fn a_store_that_fails_names_nobody() {
         let (_, credentials) = counting();
-        let answer = credentials.of_domain("shop.example", 1).await;
+        let answer = credentials.of_domain("shop.example", at(1)).await;
         assert!(matches!(answer, Err(TenancyError::SourceUnavailable { .. })), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn a_key_that_was_good_since_the_last_change_serves_while_the_store_is_away_and_no_other() {
+        let ttl = Duration::from_millis(20);
+        let (store, credentials) = counting_for(ttl);
+        let (key, other) = (new_key().unwrap(), new_key().unwrap());
+        let owner = Owner { tenant: TenantId::parse("acme").unwrap(), life: 3 };
+        *store.owner.lock().unwrap() = Some(owner);
+        credentials.of_key(&key, at(1)).await.unwrap();
+        store.is_away.store(true, Ordering::SeqCst);
+        tokio::time::sleep(ttl * 2).await;
+        assert_eq!(credentials.of_key(&key, at(1)).await.unwrap(), owner, "found out by the look-up");
+        let away = Outlook { is_away: true, ..at(1) };
+        let asked = store.lookups.load(Ordering::SeqCst);
+        assert_eq!(credentials.of_key(&key, away).await.unwrap(), owner);
+        let is_refused = async |key: &str, outlook| {
+            matches!(credentials.of_key(key, outlook).await, Err(TenancyError::SourceUnavailable { .. }))
+        };
+        assert!(is_refused(&other, away).await, "never seen");
+        assert!(is_refused(&key, Outlook { is_recent: false, ..away }).await, "away for too long");
+        assert!(is_refused(&key, Outlook { epoch: 2, ..away }).await, "it may have been revoked");
+        assert_eq!(store.lookups.load(Ordering::SeqCst), asked, "nobody waits for a store that is away");
+        store.is_away.store(false, Ordering::SeqCst);
+        *store.owner.lock().unwrap() = None;
+        let revoked = credentials.of_key(&key, at(3)).await;
+        assert!(matches!(revoked, Err(TenancyError::Credential { .. })));
+        store.is_away.store(true, Ordering::SeqCst);
+        tokio::time::sleep(ttl * 2).await;
+        assert!(is_refused(&key, Outlook { is_away: true, ..at(3) }).await, "it was seen to be revoked");
     }
 }

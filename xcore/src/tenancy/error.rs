@@ -1,5 +1,8 @@
 //! Why a request was not admitted to a tenant.
 
+use std::fmt;
+use std::sync::Arc;
+
 use axum::http::HeaderValue;
 
 use super::{InvalidTenantId, StoreError, TenantId};
@@ -90,6 +93,9 @@ pub enum TenancyError {
     /// 404: the directory does not know it.
     #[error("there is no such tenant")]
     Unknown,
+    /// 403: it exists and is suspended.
+    #[error("{0}")]
+    Suspended(Arc<Suspended>),
     /// 503: its data could not be brought to the version of this binary, or is being made or dropped.
     #[error("the tenant is being maintained")]
     Held,
@@ -102,4 +108,21 @@ pub enum TenancyError {
         #[source]
         source: StoreError,
     },
+}
+
+/// A tenant that is suspended, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Suspended {
+    /// Its name.
+    pub id: TenantId,
+    /// What the operator gave as the reason. Clients see it.
+    pub reason: Option<String>,
+}
+
+impl fmt::Display for Suspended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the tenant is suspended")?;
+        self.reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+    }
 }

@@ -61,7 +61,7 @@ impl Admission {
         if let Some(whom) = self.of_call(&request.extensions) {
             return Ok(whom);
         }
-        let named = chain.named(request, self.directory.epoch()).await?;
+        let named = chain.named(request, self.directory.outlook()).await?;
         Ok(named.map_or(Whom::Nobody, Whom::Named))
     }
 

@@ -5,45 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
-use super::TenantId;
-
-/// The state of a tenant's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum State {
-    /// Its data is being made. Not routable.
-    Provisioning,
-    /// It is served.
-    Active,
-    /// Its data is being dropped. Not routable.
-    Deleting,
-    /// What another version of xcore has written. Not routable, and left alone.
-    Foreign,
-}
-
-impl State {
-    /// As it is stored and printed.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Provisioning => "provisioning",
-            Self::Active => "active",
-            Self::Deleting => "deleting",
-            Self::Foreign => "unknown to this version",
-        }
-    }
-
-    /// Whether a creation or a deletion was begun and has not come to its end.
-    pub(crate) const fn is_unfinished(self) -> bool {
-        matches!(self, Self::Provisioning | Self::Deleting)
-    }
-
-    pub(crate) fn parse(text: &str) -> Self {
-        let known = [Self::Provisioning, Self::Active, Self::Deleting];
-        known.into_iter().find(|state| state.as_str() == text).unwrap_or(Self::Foreign)
-    }
-}
+use super::{Profile, ProfileError, State, TenantId};
 
 /// A tenant as the directory's store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,12 +23,30 @@ pub struct TenantRecord {
     /// The server that holds its data, by its name in `services.database.servers`. `None` where there was one server only when
     /// the tenant was created; that is the first one now.
     pub server: Option<Arc<str>>,
+    /// Why it is suspended or failed.
+    pub reason: Option<String>,
+    /// What an operator has noted of it.
+    pub profile: Profile,
+    /// When it was created, came into its state and was changed last. `None` where the directory keeps no times.
+    pub times: Option<Times>,
+}
+
+/// When things happened to a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// Its creation began.
+    pub created: DateTime<Utc>,
+    /// It came into its state.
+    pub since: DateTime<Utc>,
+    /// Anything of it was changed.
+    pub updated: DateTime<Utc>,
 }
 
 impl TenantRecord {
     /// A tenant whose data is not versioned by the directory.
     pub(crate) fn active(id: TenantId) -> Self {
-        Self { id, state: State::Active, version: None, life: 0, server: None }
+        let (profile, reason, times) = (Profile::default(), None, None);
+        Self { id, state: State::Active, version: None, life: 0, server: None, reason, profile, times }
     }
 }
 
@@ -112,12 +94,44 @@ pub enum StoreError {
         /// How to get one that can.
         remedy: &'static str,
     },
+    /// The directory keeps nothing of a tenant but that it is there.
+    #[error("the directory is {kind}, which keeps no states, plans or settings of tenants; {remedy}")]
+    Stateless {
+        /// What kind of directory it is.
+        kind: &'static str,
+        /// How to get one that does.
+        remedy: &'static str,
+    },
+    /// A tenant in this state cannot come into that one.
+    #[error("tenant `{id}` is {from}{}; `tenant show {id}` tells more", illegal(*from, *to))]
+    Illegal {
+        /// Its name.
+        id: TenantId,
+        /// Its state.
+        from: State,
+        /// The state that was asked for.
+        to: State,
+    },
+    /// What was to be noted of the tenant cannot be.
+    #[error("tenant `{id}` is left as it was")]
+    Profile {
+        /// Its name.
+        id: TenantId,
+        /// Why.
+        #[source]
+        source: ProfileError,
+    },
     /// The store took too long.
     #[error("the directory did not answer within {limit:?}")]
     Slow {
         /// How long it was waited for.
         limit: Duration,
     },
+    /// The store could not be asked a moment ago.
+    #[error(
+        "the directory's database cannot be reached; it is tried twice a second, and as soon as it answers all is as before"
+    )]
+    Away,
     /// The database failed.
     #[error("the directory's table cannot be read or written")]
     Database {
@@ -127,18 +141,44 @@ pub enum StoreError {
     },
 }
 
+fn illegal(from: State, to: State) -> String {
+    if from == to { " already".to_owned() } else { format!(", and from there it cannot become {to}") }
+}
+
+/// Changes a profile, or says why it cannot be changed so.
+pub type Change<'a> = dyn Fn(&mut Profile) -> Result<(), ProfileError> + Send + Sync + 'a;
+
 /// Keeps the tenants. One implementation a kind of directory.
 #[async_trait]
 pub trait DirectoryStore: Send + Sync + 'static {
     /// One tenant.
     async fn find(&self, id: &TenantId) -> Result<Option<TenantRecord>, StoreError>;
+    /// One tenant that clients may learn of: active or suspended. Any other one is to the store, too, as if it were not there, so
+    /// that the time that the answer takes does not tell them apart.
+    async fn find_routable(&self, id: &TenantId) -> Result<Option<TenantRecord>, StoreError> {
+        Ok(self.find(id).await?.filter(|record| record.state.has_data()))
+    }
     /// All tenants, sorted by name.
     async fn list(&self) -> Result<Vec<TenantRecord>, StoreError>;
     /// Adds a tenant in state provisioning, on that of the `servers` that has the least tenants; the first of them when several have
     /// the least. Of two that race for one name, one gets [`StoreError::Exists`].
     async fn insert(&self, id: &TenantId, servers: &[Arc<str>]) -> Result<(), StoreError>;
     /// Moves a tenant in this life of it from one state to another; `false` when it was not in `from`, or in another life.
-    async fn advance(&self, id: &TenantId, life: i64, from: State, to: State) -> Result<bool, StoreError>;
+    /// The reason is that of the new state.
+    async fn advance_because(
+        &self,
+        id: &TenantId,
+        life: i64,
+        from: State,
+        to: State,
+        reason: Option<&str>,
+    ) -> Result<bool, StoreError>;
+    /// As [`DirectoryStore::advance_because`], to a state that needs no reason.
+    async fn advance(&self, id: &TenantId, life: i64, from: State, to: State) -> Result<bool, StoreError> {
+        self.advance_because(id, life, from, to, None).await
+    }
+    /// Changes what is noted of a tenant. Of changes at once, none is lost. Of one that is refused, nothing is kept.
+    async fn change(&self, id: &TenantId, change: &Change<'_>) -> Result<(), StoreError>;
     /// Notes the migrations that a tenant's data has.
     async fn set_version(&self, id: &TenantId, version: &str) -> Result<(), StoreError>;
     /// Forgets a tenant that is being deleted, in this life of it only.
@@ -161,6 +201,9 @@ const FIXED: StoreError = StoreError::ReadOnly {
     remedy: "add the tenant to `tenancy.ensure`, or configure `services.database`",
 };
 
+const FIXED_STATES: StoreError =
+    StoreError::Stateless { kind: "the list in xcore.yaml", remedy: "configure `services.database`" };
+
 impl FixedStore {
     pub(crate) fn new(tenants: impl IntoIterator<Item = TenantId>) -> Self {
         Self { tenants: tenants.into_iter().collect() }
@@ -181,8 +224,19 @@ impl DirectoryStore for FixedStore {
         Err(FIXED)
     }
 
-    async fn advance(&self, _: &TenantId, _: i64, _: State, _: State) -> Result<bool, StoreError> {
-        Err(FIXED)
+    async fn advance_because(
+        &self,
+        _: &TenantId,
+        _: i64,
+        _: State,
+        to: State,
+        _: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        Err(if to == State::Suspended { FIXED_STATES } else { FIXED })
+    }
+
+    async fn change(&self, _: &TenantId, _: &Change<'_>) -> Result<(), StoreError> {
+        Err(FIXED_STATES)
     }
 
     async fn set_version(&self, _: &TenantId, _: &str) -> Result<(), StoreError> {
@@ -197,6 +251,8 @@ impl DirectoryStore for FixedStore {
         Ok(0)
     }
 }
+
+const OPEN: StoreError = StoreError::Stateless { kind: "open", remedy: "use `tenancy.directory: managed`" };
 
 /// `tenancy.directory: open`: whoever has data is a tenant.
 pub(crate) struct OpenStore<E> {
@@ -233,8 +289,19 @@ impl<E: Existence> DirectoryStore for OpenStore<E> {
         if self.existence.has_data(id).await? { Err(StoreError::Exists { id: *id }) } else { Ok(()) }
     }
 
-    async fn advance(&self, _: &TenantId, _: i64, _: State, _: State) -> Result<bool, StoreError> {
-        Ok(true)
+    async fn advance_because(
+        &self,
+        _: &TenantId,
+        _: i64,
+        _: State,
+        to: State,
+        _: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        if to == State::Suspended { Err(OPEN) } else { Ok(true) }
+    }
+
+    async fn change(&self, _: &TenantId, _: &Change<'_>) -> Result<(), StoreError> {
+        Err(OPEN)
     }
 
     async fn set_version(&self, _: &TenantId, _: &str) -> Result<(), StoreError> {

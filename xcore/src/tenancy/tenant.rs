@@ -1,17 +1,20 @@
 //! The proof that a tenant was admitted.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use super::TenantId;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Profile, ProfileError, SettingsRules, TenantId, TenantRecord, View};
 
 /// A tenant that the [directory](super::Directory) has admitted: it exists and is active.
 ///
 /// Only the framework makes one, so holding a `Tenant` is proof. Contexts and service handles hold a
 /// `Tenant`, never a bare [`TenantId`]. Cloning is one reference count.
 ///
-/// It stands for one life of the tenant. When the tenant is deleted, every `Tenant` of that life ends with it: a context
+/// It stands for one life of the tenant, and outlasts its suspension: what was admitted before goes on to its end. When the tenant is deleted, every `Tenant` of that life ends with it: a context
 /// that is still held somewhere fails from then on, also when another tenant of the same name has been created since.
 #[derive(Clone)]
 pub struct Tenant(Arc<Admitted>);
@@ -21,23 +24,94 @@ struct Admitted {
     life: i64,
     server: Option<Arc<str>>,
     has_ended: AtomicBool,
+    /// As the directory saw it last.
+    view: RwLock<Arc<View>>,
+}
+
+/// A [`Tenant`] that this does not keep alive.
+pub(super) struct WeakTenant(Weak<Admitted>);
+
+impl WeakTenant {
+    pub(super) fn upgrade(&self) -> Option<Tenant> {
+        self.0.upgrade().map(Tenant)
+    }
 }
 
 impl Tenant {
     /// Records an admission. The only caller is the directory, which makes one per life.
-    pub(crate) fn admit_on(id: TenantId, life: i64, server: Option<Arc<str>>) -> Self {
-        Self(Arc::new(Admitted { id, life, server, has_ended: AtomicBool::new(false) }))
+    pub(super) fn admit_as(record: &TenantRecord) -> Self {
+        let view = RwLock::new(Arc::new(View::new(Profile::default(), &SettingsRules::default())));
+        let (id, life, server) = (record.id, record.life, record.server.clone());
+        Self(Arc::new(Admitted { id, life, server, has_ended: AtomicBool::new(false), view }))
     }
 
-    /// On the only server there is.
+    /// A tenant that no directory knows, on the only server there is.
     #[cfg(test)]
     pub(crate) fn admit(id: TenantId, life: i64) -> Self {
         Self::admit_on(id, life, None)
     }
 
+    /// As [`Tenant::admit`], on one of several servers.
+    #[cfg(test)]
+    pub(crate) fn admit_on(id: TenantId, life: i64, server: Option<Arc<str>>) -> Self {
+        Self::admit_as(&TenantRecord { life, server, ..TenantRecord::active(id) })
+    }
+
     /// The server that holds its data, by its name in `services.database.servers`; `None` with one server or none.
     pub(crate) fn server(&self) -> Option<&str> {
         self.0.server.as_deref()
+    }
+
+    /// Whether it is the tenant of the record, in the same life. Nor does a life go on elsewhere: what was made for the old server
+    /// must not be used on, should somebody move the tenant.
+    pub(super) fn is_of(&self, record: &TenantRecord) -> bool {
+        self.id() == &record.id && self.life() == record.life && self.server() == record.server.as_deref()
+    }
+
+    /// Whether it is this very admission, and not another one of the same name.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn downgrade(&self) -> WeakTenant {
+        WeakTenant(Arc::downgrade(&self.0))
+    }
+
+    /// Notes what the directory has seen of it.
+    pub(super) fn see(&self, profile: &Profile, rules: &SettingsRules) {
+        let present = self.view();
+        if !present.is_seen || present.profile != *profile {
+            let view = Arc::new(View::seen(profile.clone(), rules));
+            *self.0.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+        }
+    }
+
+    fn view(&self) -> Arc<View> {
+        Arc::clone(&self.0.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What it has bought, as the directory saw it last: a change is seen within a second.
+    #[must_use]
+    pub fn plan(&self) -> Option<String> {
+        self.view().profile.plan.clone()
+    }
+
+    /// What an operator has noted of it with `tenant set NAME KEY=VALUE`, as the directory saw it last.
+    #[must_use]
+    pub fn metadata(&self) -> Map<String, Value> {
+        self.view().profile.metadata.clone()
+    }
+
+    /// Its settings: `tenancy.settings` of `xcore.yaml`, and over it what `tenant set NAME settings.KEY=VALUE` says, read as `T`. A
+    /// change is seen within a second. They are read once, then shared.
+    ///
+    /// [`AppBuilder::tenant_settings`](crate::AppBuilder::tenant_settings) makes sure that they can be read, at the start and before
+    /// a change is kept.
+    ///
+    /// # Errors
+    /// When they do not fit `T`.
+    pub fn settings<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<Arc<T>, ProfileError> {
+        self.view().settings()
     }
 
     /// Which life of its name this is, see [`TenantRecord`](super::TenantRecord).

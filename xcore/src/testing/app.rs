@@ -12,7 +12,7 @@ use tower::ServiceExt;
 
 use crate::app::{AppBuilder, Instance};
 use crate::error::Result;
-use crate::tenancy::TenantId;
+use crate::tenancy::{Tenant, TenantId};
 
 /// A started app whose data lives in a temporary folder, which is removed with it.
 #[derive(Debug)]
@@ -73,6 +73,12 @@ impl TestApp {
     /// As [`Instance::call_central`].
     pub async fn call_central(&self, plugin: &str, action: &str, arguments: Value) -> Result<Value> {
         self.instance.call_central(plugin, action, arguments).await
+    }
+
+    /// The proof that a tenant is active, when the directory remembers it; `None` when it would have to ask. For benches of that.
+    #[must_use]
+    pub fn remembered(&self, tenant: &TenantId) -> Option<Tenant> {
+        self.instance.remembered(tenant)
     }
 
     /// Sends a request through the router, without a socket.

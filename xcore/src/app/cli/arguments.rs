@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Serve the app until SIGTERM or Ctrl-C (this is the default)
     Serve,
-    /// Create, list and delete tenants
+    /// Create, list, suspend, resume, change and delete tenants
     #[command(subcommand)]
     Tenant(TenantCommand),
     /// Bring the shared database and all tenants up to date
@@ -58,8 +58,40 @@ pub(super) enum TenantCommand {
         #[arg(long, value_name = "NAME")]
         server: Option<String>,
     },
-    /// List all tenants, their states and their servers
+    /// List all tenants: state, server, plan, and why one is suspended or failed
     List,
+    /// Print all that is known of a tenant, as JSON
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Refuse a tenant with 403 and let its jobs rest, until it is resumed; its data stays
+    Suspend {
+        /// Its name
+        name: String,
+        /// Why; clients see it
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Serve a suspended tenant again; try the creation of a failed one again
+    Resume {
+        /// Its name
+        name: String,
+    },
+    /// Change the plan, the metadata and the settings of a tenant
+    #[command(after_help = "\
+  plan=pro               its plan
+  settings.max_lines=5   a setting, over `tenancy.settings` of xcore.yaml
+  region=eu              anything else is metadata; so is metadata.plan=..
+
+A value that is JSON is taken as such, anything else as a text. Nothing after the `=` removes it.")]
+    Set {
+        /// Its name
+        name: String,
+        /// What to change
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        changes: Vec<String>,
+    },
     /// Delete a tenant and everything that belongs to it, for good
     Delete {
         /// Its name

@@ -52,17 +52,26 @@ pub(super) async fn check(
                 say(&crate::plugin::chain(&problem))?;
                 continue;
             }
-            Err(source) if record.state == State::Active => {
+            Err(source) if record.state.has_data() => {
                 return Err(TenantError::Data { id: record.id, step: "read", source }.into());
             }
             Err(_) => true,
         };
         match record.state {
-            State::Active if !has_data => {
-                say("active, but its database is missing; restore it, or delete the tenant")?;
+            state if state.has_data() && !has_data => {
+                say(&format!("{state}, but its database is missing; restore it, or delete the tenant"))?;
             }
-            State::Active if outdated.contains(&record.id) => say("migrations pending; run `migrate`")?,
-            State::Active => {}
+            state if state.has_data() && outdated.contains(&record.id) => {
+                say("migrations pending; run `migrate`")?;
+            }
+            State::Active | State::Suspended => {}
+            State::Failed => {
+                let why = record.reason.as_deref().unwrap_or("for a reason that is not noted");
+                let id = &record.id;
+                say(&format!(
+                    "its creation failed: {why}; `tenant resume {id}` tries again, `tenant delete {id}` rolls it back"
+                ))?;
+            }
             State::Provisioning => say("its creation was cut off; the next start finishes it")?,
             State::Foreign => say("in a state that this version does not know; a newer version made it")?,
             State::Deleting => say("its deletion was cut off; the next start finishes it")?,

@@ -23,6 +23,8 @@ pub(super) enum Failure {
     Arguments { source: serde_json::Error },
     #[error("{error}")]
     Action { error: Error },
+    #[error("`{text}` is no change; write KEY=VALUE, such as plan=pro, settings.max_lines=5 or region=eu")]
+    Change { text: String },
     #[error("name a tenant with --tenant; this app has no default tenant")]
     NoTenant,
     #[error("not deleted: answer `yes`, or give --yes")]
@@ -83,7 +85,8 @@ impl Failure {
 
     fn code(&self) -> u8 {
         match self {
-            Self::Arguments { .. } | Self::NoTenant | Self::NotConfirmed => 2,
+            Self::Arguments { .. } | Self::Change { .. } | Self::NoTenant | Self::NotConfirmed => 2,
+            Self::Tenant(TenantError::Directory { source: StoreError::Profile { .. } }) => 2,
             Self::Boot(
                 BootError::Config { .. }
                 | BootError::Section { .. }
@@ -93,6 +96,7 @@ impl Failure {
                 | BootError::NotBuilt { .. }
                 | BootError::TokenKeys { .. }
                 | BootError::Tenant { .. }
+                | BootError::Settings { .. }
                 | BootError::Job { .. },
             ) => 3,
             Self::Tenant(

@@ -13,7 +13,7 @@ use crate::app::tenants::names;
 use crate::app::{BootError, Instance, TenantError};
 use crate::db::DatabaseError;
 use crate::plugin::chain;
-use crate::tenancy::{State, TenantId};
+use crate::tenancy::TenantId;
 
 pub(super) async fn migrate(
     app: &Instance,
@@ -96,7 +96,7 @@ async fn chosen(app: &Instance, arguments: &MigrateArguments) -> Result<Vec<Tena
     let mut chosen = Vec::new();
     for name in &arguments.tenants {
         let id = parse(name)?;
-        if !all.iter().any(|record| record.id == id && record.state == State::Active) {
+        if !all.iter().any(|record| record.id == id && record.state.has_data()) {
             return Err(TenantError::from(crate::tenancy::StoreError::NotFound { id }).into());
         }
         chosen.push(id);
@@ -110,7 +110,7 @@ async fn behind(app: &Instance) -> Result<Vec<TenantId>, Failure> {
         return Ok(app.tenants().outdated().await?);
     }
     let all = app.tenants().list().await?;
-    Ok(all.into_iter().filter(|record| record.state == State::Active).map(|record| record.id).collect())
+    Ok(all.into_iter().filter(|record| record.state.has_data()).map(|record| record.id).collect())
 }
 
 async fn dry_run(
@@ -162,7 +162,7 @@ async fn status(app: &Instance, at_once: usize, out: &mut impl Write) -> Result<
     let mut others = usize::from(!shared.is_empty());
     let mut up_to_date = 0_usize;
     for record in app.tenants().list().await? {
-        if record.state != State::Active {
+        if !record.state.has_data() {
             continue;
         }
         let found = looked_at.get(&record.id);

@@ -1,14 +1,17 @@
-//! `tenant`: creates, lists and deletes, and what belongs to a tenant.
+//! `tenant`: creates, lists, suspends, resumes, changes and deletes, and what belongs to a tenant.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
 
 use super::arguments::TenantCommand;
 use super::credentials;
 use super::failure::Failure;
 use crate::app::{BootError, Instance, TenantError};
 use crate::db::DatabaseError;
-use crate::tenancy::TenantId;
+use crate::tenancy::{ProfileChange, TenantId, TenantRecord, Times};
 
 /// How long a server that runs beside may take to finish a deletion.
 const SERVER_FINISHES: Duration = Duration::from_secs(15);
@@ -35,11 +38,39 @@ pub(super) async fn tenant(
         TenantCommand::List => {
             for record in app.tenants().list().await? {
                 let state = record.state.as_str();
-                match &record.server {
-                    Some(server) => writeln!(out, "{:<24} {state:<13} {server}", record.id)?,
-                    None => writeln!(out, "{:<24} {state}", record.id)?,
-                }
+                let server = record.server.as_deref().unwrap_or_default();
+                let plan = record.profile.plan.as_deref().unwrap_or("-");
+                let reason = record.reason.as_deref().unwrap_or_default().replace('\n', " ");
+                let rest = match (plan, reason.as_str()) {
+                    ("-", "") => String::new(),
+                    (plan, reason) => format!("{plan:<12} {reason}"),
+                };
+                let place = if server.is_empty() { String::new() } else { format!("{server:<12} ") };
+                let line = format!("{:<24} {state:<13} {place}{rest}", record.id);
+                writeln!(out, "{}", line.trim_end())?;
             }
+        }
+        TenantCommand::Show { name } => {
+            let record = app.tenants().get(&parse(&name)?).await?;
+            writeln!(out, "{:#}", shown(&record))?;
+        }
+        TenantCommand::Suspend { name, reason } => {
+            let id = parse(&name)?;
+            app.tenants().suspend(&id, reason.as_deref()).await?;
+            writeln!(out, "suspended {id}")?;
+        }
+        TenantCommand::Resume { name } => {
+            let id = parse(&name)?;
+            app.migrate_shared().await.map_err(|source| BootError::Database { source })?;
+            app.tenants().resume(&id).await?;
+            writeln!(out, "{id} is active")?;
+        }
+        TenantCommand::Set { name, changes } => {
+            let id = parse(&name)?;
+            let change =
+                changes.iter().try_fold(ProfileChange::new(), |change, text| changed(change, text))?;
+            app.tenants().change(&id, &change).await?;
+            writeln!(out, "changed {id}")?;
         }
         TenantCommand::Delete { name, yes } => {
             let id = parse(&name)?;
@@ -53,6 +84,43 @@ pub(super) async fn tenant(
         TenantCommand::Key(command) => credentials::key(app, command, out).await?,
     }
     Ok(())
+}
+
+/// One `KEY=VALUE`.
+fn changed(change: ProfileChange, text: &str) -> Result<ProfileChange, Failure> {
+    let malformed = || Failure::Change { text: text.to_owned() };
+    let (key, value) = text.split_once('=').ok_or_else(malformed)?;
+    let json = || match value {
+        "" => Value::Null,
+        value => serde_json::from_str(value).unwrap_or_else(|_| value.into()),
+    };
+    match (key, key.split_once('.')) {
+        ("plan", _) => Ok(change.plan(Some(value).filter(|plan| !plan.is_empty()))),
+        (_, Some(("settings", name))) if !name.is_empty() => Ok(change.setting(name, json())),
+        (_, Some(("metadata", name))) if !name.is_empty() => Ok(change.metadata(name, json())),
+        ("", _) | (_, Some(("settings" | "metadata", _))) => Err(malformed()),
+        (name, _) => Ok(change.metadata(name, json())),
+    }
+}
+
+fn shown(record: &TenantRecord) -> Value {
+    let time = |time: fn(&Times) -> DateTime<Utc>| {
+        record.times.as_ref().map(|times| time(times).to_rfc3339_opts(SecondsFormat::Secs, true))
+    };
+    json!({
+        "id": record.id.as_str(),
+        "state": record.state.as_str(),
+        "reason": record.reason,
+        "server": record.server.as_deref(),
+        "plan": record.profile.plan,
+        "metadata": record.profile.metadata,
+        "settings": record.profile.settings,
+        "schema_version": record.version,
+        "life": record.life,
+        "created": time(|times| times.created),
+        "since": time(|times| times.since),
+        "updated": time(|times| times.updated),
+    })
 }
 
 pub(super) fn parse(name: &str) -> Result<TenantId, TenantError> {

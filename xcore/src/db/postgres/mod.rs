@@ -23,6 +23,7 @@ mod in_full;
 mod lease;
 mod look;
 mod migrate;
+mod notices;
 mod operators;
 mod pg;
 mod plain;

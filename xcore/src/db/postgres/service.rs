@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, TransactionOptions};
 use sqlx::postgres::PgConnectOptions;
@@ -24,7 +25,7 @@ use super::session::PostgresSession;
 use super::target::Target;
 use super::text::{Verdict, judge};
 use super::user_code::{Definition, UserCode};
-use super::{migrate, roles, schema, watch};
+use super::{migrate, notices, roles, schema, watch};
 #[cfg(feature = "schema-sync")]
 use crate::db::backend::DriverRow;
 use crate::db::backend::{Backend, Place, Replica, Rows, Scope, Session, Sql, TenantClaim};
@@ -459,6 +460,10 @@ impl Backend for Postgres {
 
     fn is_served_by_many(&self) -> bool {
         true
+    }
+
+    fn notices(&self) -> Option<BoxStream<'static, ()>> {
+        Some(notices::notices(self.options.clone()))
     }
 
     fn remove<'a>(

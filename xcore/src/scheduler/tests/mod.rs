@@ -26,6 +26,7 @@ mod isolation;
 mod overlap;
 mod real_alarm;
 mod shutdown;
+mod suspension;
 mod ticks;
 
 /// When every test on the stopped clock begins.
@@ -96,6 +97,11 @@ impl JobRunner for Runner {
             let outcome = match &*run.call.job {
                 "fails" => Err(JobFailure::Failed { source: "it failed".into() }),
                 "panics" => panic!("this job panics"),
+                // After a while, unless the gate is open.
+                "suspended" => {
+                    tokio::time::sleep(seconds(5)).await;
+                    recorder.gate.0.try_acquire().map(drop).map_err(|_| JobFailure::Suspended)
+                }
                 "hangs" => std::future::pending().await,
                 "gated" => {
                     recorder.gate.0.acquire().await.unwrap().forget();
@@ -208,7 +214,9 @@ impl Bench {
         let scheduler = Scheduler::on(Arc::new(Memory::default()), Arc::new(alarm), clock, settings).unwrap();
         let bench = Self { scheduler, seen: Arc::default(), clock };
         bench.declare("skips", None, Overlap::Skip, None);
-        for job in ["ok", "fails", "panics", "panics_at_once", "hangs", "gated", "slow", "yields"] {
+        let jobs =
+            ["ok", "fails", "panics", "panics_at_once", "suspended", "hangs", "gated", "slow", "yields"];
+        for job in jobs {
             bench.declare(job, None, Overlap::Skip, None);
         }
         bench

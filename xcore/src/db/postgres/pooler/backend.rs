@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, TransactionOptions};
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
@@ -201,6 +202,11 @@ impl Backend for Pooled {
 
     fn allow_operators(&self, wanted: usize) -> usize {
         self.direct.allow_operators(wanted)
+    }
+
+    fn notices(&self) -> Option<BoxStream<'static, ()>> {
+        // It takes a session that stays.
+        self.direct.notices()
     }
 
     fn is_served_by_many(&self) -> bool {

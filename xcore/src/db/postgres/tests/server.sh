@@ -1,5 +1,6 @@
 # Runs a PostgreSQL server in a folder until standard input ends, so that it never outlives the tests.
-# A line `restart` on standard input restarts it. Arguments: folder, port, folder of the binaries.
+# A line `restart` on standard input restarts it, `stop` and `start` do half of that; `freeze` and `thaw` stop it from answering
+# and let it go on. Arguments: folder, port, folder of the binaries.
 set -eu
 dir=$1 port=$2 bin=$3
 as=""
@@ -38,9 +39,14 @@ start() {
 }
 start
 while read -r line; do
-    if [ "$line" = restart ]; then
+    case "$line" in
+    restart | stop)
         kill -INT "$server"
         wait "$server" || true
-        start
-    fi
+        ;;
+    # With all its sessions, each of which is a process; itself first, so that there are no more of them.
+    freeze) kill -STOP "$server"; pkill -STOP -P "$server" || true ;;
+    thaw) kill -CONT "$server"; pkill -CONT -P "$server" || true ;;
+    esac
+    case "$line" in restart | start) start ;; esac
 done

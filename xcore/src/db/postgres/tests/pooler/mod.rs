@@ -4,6 +4,7 @@ mod apart;
 mod cancellation;
 mod chaos;
 mod metrics;
+mod notices;
 mod probe;
 mod raw_sql;
 mod roles;

@@ -1,0 +1,119 @@
+//! The states of a tenant's life, and the moves between them.
+
+/// The state of a tenant's life.
+///
+/// | from | to | by |
+/// |---|---|---|
+/// | (nothing) | provisioning | `tenant create` |
+/// | provisioning | active, failed | the end of the creation |
+/// | failed | active | another try: `tenant create`, `tenant resume`, a start, a server that runs |
+/// | active | suspended | `tenant suspend` |
+/// | suspended | active | `tenant resume` |
+/// | provisioning, failed, active, suspended | deleting | `tenant delete` |
+/// | deleting | (nothing) | the end of the deletion |
+///
+/// Nothing else is possible: each move is one statement that names the life and the state that it goes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// Its data is being made. Not routable.
+    Provisioning,
+    /// It is served.
+    Active,
+    /// It is refused with its reason, and its jobs rest, until it is resumed. Its data is kept and migrated.
+    Suspended,
+    /// Its data is being dropped. Not routable.
+    Deleting,
+    /// Its creation did not come to its end; the reason is noted. Not routable. It is tried again, or deleted.
+    Failed,
+    /// What another version of xcore has written. Not routable, and left alone.
+    Foreign,
+}
+
+/// Every move that there is, but for the first and the last of a life.
+const MOVES: &[(State, State)] = &[
+    (State::Provisioning, State::Active),
+    (State::Provisioning, State::Failed),
+    // Tried again: it stays failed until all of it is done.
+    (State::Failed, State::Active),
+    (State::Failed, State::Failed),
+    (State::Active, State::Suspended),
+    // With another reason.
+    (State::Suspended, State::Suspended),
+    (State::Suspended, State::Active),
+    (State::Provisioning, State::Deleting),
+    (State::Failed, State::Deleting),
+    (State::Active, State::Deleting),
+    (State::Suspended, State::Deleting),
+];
+
+impl State {
+    const KNOWN: [Self; 5] =
+        [Self::Provisioning, Self::Active, Self::Suspended, Self::Deleting, Self::Failed];
+
+    /// As it is stored and printed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Provisioning => "provisioning",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Deleting => "deleting",
+            Self::Failed => "failed",
+            Self::Foreign => "unknown to this version",
+        }
+    }
+
+    /// Whether a tenant in this state may come into the other one.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        MOVES.contains(&(self, next))
+    }
+
+    /// Whether a creation or a deletion was begun and has not come to its end.
+    pub(crate) const fn is_unfinished(self) -> bool {
+        matches!(self, Self::Provisioning | Self::Deleting | Self::Failed)
+    }
+
+    /// Whether its data is whole, so that it has to be kept up to date.
+    pub(crate) const fn has_data(self) -> bool {
+        matches!(self, Self::Active | Self::Suspended)
+    }
+
+    pub(crate) fn parse(text: &str) -> Self {
+        Self::KNOWN.into_iter().find(|state| state.as_str() == text).unwrap_or(Self::Foreign)
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_read_as_it_was_written_and_another_word_is_left_alone() {
+        for state in State::KNOWN {
+            assert_eq!(State::parse(state.as_str()), state);
+        }
+        assert_eq!(State::parse("hibernating"), State::Foreign);
+        assert_eq!(State::parse(State::Foreign.as_str()), State::Foreign);
+    }
+
+    #[test]
+    fn every_state_can_end_and_none_comes_back_from_there() {
+        use State::{Active, Deleting, Failed, Foreign, Provisioning, Suspended};
+        for state in [Provisioning, Active, Suspended, Failed] {
+            assert!(state.may_become(Deleting), "{state}");
+            assert!(!Deleting.may_become(state) && !state.may_become(Provisioning), "{state}");
+            assert!(!state.may_become(Foreign) && !Foreign.may_become(state), "{state}");
+        }
+        // Half made data is never served, and whole data never taken for half made.
+        assert!(!Provisioning.may_become(Suspended) && !Failed.may_become(Suspended));
+        assert!(!Active.may_become(Failed) && !Suspended.may_become(Failed));
+    }
+}
