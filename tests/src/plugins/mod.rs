@@ -5,3 +5,4 @@ pub mod desk;
 pub mod echo;
 pub mod notes;
 pub mod probe;
+pub mod tables;

@@ -73,7 +73,8 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_notes::Migration)]
+        let first: Box<dyn MigrationTrait> = Box::new(m0001_notes::Migration);
+        std::iter::once(first).chain(super::tables::migrations()).collect()
     }
 }
 

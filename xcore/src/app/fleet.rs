@@ -3,13 +3,14 @@
 //! Which of them have something to do is one query of the directory, however many there are. Each that was migrated is noted
 //! there, so a run that was cut off is gone on with by the next one.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::{TenantError, Tenants};
-use crate::db::Servers;
-use crate::tenancy::TenantId;
+use crate::db::{DatabaseError, Drift, Servers};
+use crate::tenancy::{TenantId, TenantRecord};
 
 /// How many tenants are migrated at once when nothing else is said.
 pub(super) const MIGRATIONS_AT_ONCE: usize = 8;
@@ -49,5 +50,26 @@ impl Tenants {
     /// What [`Tenants::migrate_all`] would apply, in the order given. Changes nothing.
     pub(super) fn pending_all(&self, ids: Vec<TenantId>, at_once: usize) -> impl Stream<Item = Outcome> + '_ {
         stream::iter(ids).map(async |id| (id, self.pending(&id).await)).buffered(at_once)
+    }
+
+    /// What the data of tenants has otherwise than all migrations of this program make it, server by server. Those that are
+    /// not up to date differ anyway, so they are not to be asked about.
+    pub(super) async fn drift(&self, records: &[TenantRecord]) -> Vec<Result<Vec<Drift>, DatabaseError>> {
+        let mut servers: BTreeMap<Option<&str>, Vec<&TenantRecord>> = BTreeMap::new();
+        if !self.migrations.is_empty() {
+            for record in records {
+                servers.entry(record.server.as_deref()).or_default().push(record);
+            }
+        }
+        let mut found = Vec::new();
+        for records in servers.into_values() {
+            let ids: Vec<TenantId> = records.iter().map(|record| record.id).collect();
+            found.push(match records.first().map(|record| self.database_of(record)) {
+                Some(Ok(Some(database))) => database.drift(&ids, &self.migrations).await,
+                Some(Err(problem)) => Err(problem),
+                Some(Ok(None)) | None => Ok(Vec::new()),
+            });
+        }
+        found
     }
 }

@@ -164,14 +164,18 @@ impl Tenants {
     async fn make_data(&self, record: &TenantRecord) -> Result<(), TenantError> {
         let id = &record.id;
         let failed = |source| TenantError::Data { id: *id, step: "made", source };
+        let mut is_whole = false;
         if let Some(database) = self.database_of(record).map_err(failed)? {
-            database.provision(id).await.map_err(failed)?;
+            is_whole = database.replay(id, &self.migrations).await.map_err(failed)?;
+            if !is_whole {
+                database.provision(id).await.map_err(failed)?;
+            }
         }
         if let Some(cache) = &self.runtime.cache {
             // An entry that slipped in while an earlier tenant of this name was deleted.
             cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
         }
-        self.migrate_as(record).await.map(drop)
+        if is_whole { self.note_version(id).await } else { self.migrate_as(record).await.map(drop) }
     }
 
     /// Goes on with a deletion, from whatever step it has reached.

@@ -349,9 +349,15 @@ impl Tenants {
         let failed = |source| TenantError::Data { id: *id, step: "migrated", source };
         let Some(database) = self.database_of(record).map_err(failed)? else { return Ok(Vec::new()) };
         let report = database.migrate_tenant(id, &self.migrations).await.map_err(failed)?;
+        self.note_version(id).await?;
+        Ok(names(&report))
+    }
+
+    /// Its data has all migrations.
+    pub(super) async fn note_version(&self, id: &TenantId) -> Result<(), TenantError> {
         self.store().set_version(id, &self.version).await?;
         self.runtime.admission.directory.release_from(id, Hold::Outdated);
-        Ok(names(&report))
+        Ok(())
     }
 
     /// What [`Tenants::migrate`] would apply, as `plugin: name`. Changes nothing.

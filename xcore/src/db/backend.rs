@@ -15,6 +15,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, Statement, TransactionOptions, Values};
 
+use super::drift::Drift;
 use super::{DatabaseError, Finding, MigrationReport, Migrations};
 use crate::tenancy::{Tenant, TenantId};
 
@@ -195,6 +196,21 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
         place: Place<'a>,
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>>;
+
+    /// Makes the tenant's database with all that these migrations make, from a template, if there is none; `false` when it has to be
+    /// made by running them. All of it, or nothing.
+    fn replay<'a>(
+        &'a self,
+        id: &'a TenantId,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<bool, DatabaseError>>;
+
+    /// What the databases of tenants have otherwise than one that all migrations of this program have made.
+    fn drift<'a>(
+        &'a self,
+        ids: &'a [TenantId],
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<Vec<Drift>, DatabaseError>>;
 
     /// What is wrong with the rights that the process and its tenants have. Nothing where there are no rights.
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, DatabaseError>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::stream::BoxStream;
 
 use super::backend::{Backend, Place, TenantClaim};
+use super::drift::Drift;
 use super::sqlite::Sqlite;
 use super::{DatabaseError, DatabaseSettings, Finding, MigrationReport, Migrations, SharedDb, TenantDb};
 use crate::tenancy::{Tenant, TenantId};
@@ -59,6 +60,16 @@ impl Database {
     /// Makes the tenant's database; does nothing when it exists. May be cancelled and run again.
     pub(crate) async fn provision(&self, id: &TenantId) -> Result<(), DatabaseError> {
         self.backend.provision(id).await
+    }
+
+    /// Makes the tenant's database with all that its migrations make, if there is none; `false` when it has to be
+    /// [made](Database::provision) and migrated. May be cancelled and run again.
+    pub(crate) async fn replay(
+        &self,
+        id: &TenantId,
+        migrations: &[Migrations],
+    ) -> Result<bool, DatabaseError> {
+        self.backend.replay(id, migrations).await
     }
 
     /// The right to create or delete the tenant, among all processes that work on the data, while the claim is held.
@@ -149,6 +160,19 @@ impl Database {
         migrations: &[Migrations],
     ) -> Result<MigrationReport, DatabaseError> {
         self.backend.pending(Place::Shared, migrations).await
+    }
+
+    /// What the databases of tenants have otherwise than one that all migrations of this program have made. Tenants that work on
+    /// the shared one are left out.
+    ///
+    /// # Errors
+    /// [`DatabaseError::NoTemplate`] when there is nothing to compare with.
+    pub(crate) async fn drift(
+        &self,
+        ids: &[TenantId],
+        migrations: &[Migrations],
+    ) -> Result<Vec<Drift>, DatabaseError> {
+        self.backend.drift(ids, migrations).await
     }
 
     /// What is wrong with the rights that the process and its tenants have on a server.

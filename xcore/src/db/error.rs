@@ -310,6 +310,22 @@ pub enum DatabaseError {
         /// Their names.
         names: Vec<String>,
     },
+    /// A migration does what a template cannot have.
+    #[error(
+        "migration `{migration}` {why}, so there is no template: tenants are made by running their migrations, and are not compared"
+    )]
+    NoTemplate {
+        /// The migration's name.
+        migration: String,
+        /// What it does.
+        why: &'static str,
+    },
+    /// What has the name of the template is not one.
+    #[error("there is a schema `{schema}` that this framework did not make; rename it")]
+    ForeignTemplate {
+        /// Its name.
+        schema: &'static str,
+    },
     /// The database could not be opened or an internal statement failed.
     #[error("the database could not be opened or read")]
     Engine {

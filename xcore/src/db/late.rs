@@ -8,6 +8,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, TransactionOptions};
 
 use super::backend::{Backend, Place, Replica, Rows, Scope, Session, Sql, TenantClaim};
+use super::drift::Drift;
 use super::{DatabaseError, Finding, MigrationReport, Migrations};
 use crate::tenancy::TenantId;
 
@@ -77,6 +78,8 @@ impl Backend for Late {
         claim(id: &'a TenantId, removal: bool) -> Result<Box<dyn TenantClaim>, DatabaseError>;
         remove(id: &'a TenantId, claim: &'a dyn TenantClaim) -> Result<(), DatabaseError>;
         migrate(place: Place<'a>, migrations: &'a [Migrations]) -> Result<MigrationReport, DatabaseError>;
+        replay(id: &'a TenantId, migrations: &'a [Migrations]) -> Result<bool, DatabaseError>;
+        drift(ids: &'a [TenantId], migrations: &'a [Migrations]) -> Result<Vec<Drift>, DatabaseError>;
         findings() -> Result<Vec<Finding>, DatabaseError>;
         pending(place: Place<'a>, migrations: &'a [Migrations]) -> Result<MigrationReport, DatabaseError>;
     }

@@ -10,6 +10,7 @@
 //! data/locks/acme.lock     there while the tenant is created or deleted
 //! data/xcore.lock          held by the process that serves
 //! data/directory.db        which tenants there are; no tenant's connection can read it
+//! data/template-*.db       what all migrations make: new tenants are copies of it, and `check` compares them with it
 //! data/shared.db           shared tables; also the tenant `public`, and everybody with `isolate_db: false`
 //! data/tenants/acme.db     one file per tenant
 //! ```
@@ -35,6 +36,7 @@
 //! schema xcore_directory   which tenants there are; on no tenant's search path
 //! schema public            shared tables; also the tenant `public`, and everybody with `isolate_db: false`
 //! schema "acme"            one schema per tenant, marked as one by its comment
+//! schema xcore_template    what all migrations make: new tenants are made from it, and `check` compares them with it
 //! ```
 //!
 //! | | |
@@ -47,7 +49,7 @@
 //! | a schema dropped or renamed by somebody else | is an error within a second; until then a statement may find a shared table of the same name |
 //! | processes | any number of them may serve one database. Creating and deleting a tenant takes the tenant's claim, an advisory lock, so that one process at a time does it; making, migrating and dropping a schema takes a second one. Neither hinders a process that serves. A claim whose session was lost is an error before anything is dropped, and never taken again silently |
 //! | removal | of a tenant: from the mark in the directory on, nobody admits it. The other processes notice that within two seconds and end its contexts; then its users in this process are waited for and the schema is dropped |
-//! | sessions | beside `connections`, for the time they take: one for all tenants that the process creates or deletes, and one per schema that it makes, migrates or drops, at most 8 at once |
+//! | sessions | beside `connections`, for the time they take: one for all tenants that the process creates or deletes, and one per schema that it makes, migrates or drops, at most 8 at once, and never more than `connections`; `migrate --parallel` allows more |
 //!
 //! # Several servers
 //! ```yaml
@@ -155,6 +157,7 @@
 
 mod backend;
 mod database;
+mod drift;
 mod error;
 mod handle;
 mod late;
@@ -170,10 +173,12 @@ mod servers;
 mod session;
 mod settings;
 mod sqlite;
+mod template;
 mod transaction;
 
 pub(crate) use backend::{DIRECTORY_CHANNEL, TenantClaim};
 pub use database::Database;
+pub(crate) use drift::Drift;
 pub use error::DatabaseError;
 pub use handle::{ReadDb, SharedDb, TenantDb};
 pub use migrations::{MigrationReport, Migrations, PluginMigrations};

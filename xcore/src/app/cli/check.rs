@@ -5,7 +5,8 @@ use std::io::Write;
 use super::arguments::CheckArguments;
 use super::failure::Failure;
 use crate::app::{BootError, Instance, TenantError};
-use crate::tenancy::State;
+use crate::db::{DatabaseError, Drift};
+use crate::tenancy::{State, TenantRecord};
 
 pub(super) async fn check(
     app: &Instance,
@@ -39,6 +40,7 @@ pub(super) async fn check(
     }
     let records = app.tenants().list().await?;
     let outdated = app.tenants().outdated().await?;
+    let mut comparable = Vec::new();
     for record in &records {
         let mut say = |what: &str| -> Result<(), Failure> {
             left_to_do += 1;
@@ -64,7 +66,7 @@ pub(super) async fn check(
             state if state.has_data() && outdated.contains(&record.id) => {
                 say("migrations pending; run `migrate`")?;
             }
-            State::Active | State::Suspended => {}
+            State::Active | State::Suspended => comparable.push(record.clone()),
             State::Failed => {
                 let why = record.reason.as_deref().unwrap_or("for a reason that is not noted");
                 let id = &record.id;
@@ -77,6 +79,7 @@ pub(super) async fn check(
             State::Deleting => say("its deletion was cut off; the next start finishes it")?,
         }
     }
+    left_to_do += drift(app, &comparable, out).await?;
     writeln!(out, "tenants        {} in the directory", records.len())?;
     // What is harmless where the app is written is not where customers are served.
     let is_production = app.0.config.is_production();
@@ -93,4 +96,35 @@ pub(super) async fn check(
         writeln!(out, "{left_to_do} left to do")?;
         Err(Failure::LeftToDo)
     }
+}
+
+/// How many differences of one tenant are printed.
+const SHOWN: usize = 20;
+
+/// Names the tenants that are not what all migrations make, and what differs; how many there are.
+async fn drift(app: &Instance, records: &[TenantRecord], out: &mut impl Write) -> Result<usize, Failure> {
+    let mut tenants = 0;
+    for compared in app.tenants().drift(records).await {
+        match compared {
+            Ok(found) => {
+                for Drift { tenant, differences } in found {
+                    tenants += 1;
+                    for difference in differences.iter().take(SHOWN) {
+                        writeln!(out, "tenant         {tenant}: {difference}")?;
+                    }
+                    if differences.len() > SHOWN {
+                        writeln!(out, "tenant         {tenant}: and {} more", differences.len() - SHOWN)?;
+                    }
+                }
+            }
+            Err(problem) => {
+                // It is how its migrations are written, and nothing is wrong with that.
+                let is_written_so = matches!(problem, DatabaseError::NoTemplate { .. });
+                tenants += usize::from(!is_written_so);
+                let warning = if is_written_so { "warning: " } else { "" };
+                writeln!(out, "tenants        {warning}not compared: {}", crate::plugin::chain(&problem))?;
+            }
+        }
+    }
+    Ok(tenants)
 }

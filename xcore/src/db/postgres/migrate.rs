@@ -41,6 +41,8 @@ struct Run {
     database: DatabaseConnection,
     target: Target,
     roles: Arc<Roles>,
+    /// A migration that writes elsewhere is rolled back.
+    stays_inside: bool,
 }
 
 /// Applies what is pending.
@@ -62,6 +64,26 @@ pub(super) async fn migrate(
     .await;
     run.close().await;
     result.map(|()| report)
+}
+
+/// Runs all migrations on the template, each of which must leave alone what is not of the template.
+pub(super) async fn migrate_template(
+    options: &PgConnectOptions,
+    roles: &Arc<Roles>,
+    target: Target,
+    migrations: &[Migrations],
+) -> Result<(), DatabaseError> {
+    let run = Run { stays_inside: true, ..Run::open(options, roles, target, true).await? };
+    let mut report = MigrationReport::default();
+    let result = async {
+        for plugin in migrations {
+            run.apply(&table(Place::Directory, plugin.plugin), plugin, &mut report).await?;
+        }
+        Ok(())
+    }
+    .await;
+    run.close().await;
+    result
 }
 
 /// What would be applied.
@@ -92,7 +114,7 @@ pub(super) async fn pending(
 
 fn failed(plugin: &Migrations, migration: &str, source: DbErr) -> DatabaseError {
     match DatabaseError::find_in(&source) {
-        Some(missing @ DatabaseError::Missing { .. }) => missing.clone(),
+        Some(own @ (DatabaseError::Missing { .. } | DatabaseError::NoTemplate { .. })) => own.clone(),
         _ => DatabaseError::Migration { plugin: plugin.plugin, migration: migration.to_owned(), source },
     }
 }
@@ -145,7 +167,7 @@ impl Run {
             .connect_with(roles.options(options, target).into_owned())
             .await?;
         let database = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-        Ok(Self { database, target, roles: Arc::clone(roles) })
+        Ok(Self { database, target, roles: Arc::clone(roles), stays_inside: false })
     }
 
     async fn close(self) {
@@ -186,6 +208,9 @@ impl Run {
         self.create_table(&transaction, table).await?;
         migration.up(&SchemaManager::new(&transaction)).await?;
         self.record(&transaction, table, migration.name()).await?;
+        if self.stays_inside {
+            self.check_inside(&transaction, migration.name()).await?;
+        }
         transaction.commit().await
     }
 
@@ -194,6 +219,25 @@ impl Run {
         self.create_table(&self.database, table).await?;
         migration.up(&SchemaManager::new(&self.database)).await?;
         self.record(&self.database, table, migration.name()).await
+    }
+
+    /// Whoever writes rows of a table holds a lock of this kind until the end of the transaction.
+    async fn check_inside<C: ConnectionTrait>(&self, connection: &C, migration: &str) -> Result<(), DbErr> {
+        let elsewhere = Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            "SELECT 1 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE l.pid = pg_catalog.pg_backend_pid() AND l.mode = 'RowExclusiveLock' AND n.nspname <> $1 AND n.nspname !~ '^pg_'
+               AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 1",
+            [Value::from(self.target.schema())],
+        );
+        match connection.query_one_raw(elsewhere).await? {
+            Some(_) => {
+                let why = "writes to tables that are not the tenant's";
+                Err(DatabaseError::NoTemplate { migration: migration.to_owned(), why }.into())
+            }
+            None => Ok(()),
+        }
     }
 
     /// A migration before this one may have moved the session.

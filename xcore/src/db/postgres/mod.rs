@@ -30,6 +30,7 @@ mod plain;
 mod pool;
 mod pooler;
 mod qualify;
+mod replay;
 mod replica;
 mod roles;
 mod run;

@@ -137,6 +137,11 @@ pub(super) fn claim_key(id: &TenantId) -> i64 {
     key(0x7863_6f63, Target::Tenant(*id))
 }
 
+/// The advisory lock for the template as a whole. Its holder takes [`lock_key`] of the template as well, never the other way round.
+pub(super) fn template_key() -> i64 {
+    key(0x7863_6f74, Target::Directory)
+}
+
 /// The first half says that a lock is ours, and what for. Names that share the second half wait for each other, nothing more.
 fn key(purpose: u32, target: Target) -> i64 {
     // Any spread of names will do; places are as good a seed as another.

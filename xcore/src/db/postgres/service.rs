@@ -19,6 +19,7 @@ use super::lease::Lease;
 use super::operators::Operators;
 use super::pg::{prepare_options, with_client_check, with_reads_only, with_statement_timeout};
 use super::pool::{Limits, Pool, Way};
+use super::replay::Replay;
 use super::replica::{Copies, Original};
 use super::roles::Roles;
 use super::session::PostgresSession;
@@ -29,6 +30,7 @@ use super::{migrate, notices, roles, schema, watch};
 #[cfg(feature = "schema-sync")]
 use crate::db::backend::DriverRow;
 use crate::db::backend::{Backend, Place, Replica, Rows, Scope, Session, Sql, TenantClaim};
+use crate::db::drift::Drift;
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
 use crate::db::{DatabaseError, DatabaseSettings, DbRole, Finding, MigrationReport, Migrations};
@@ -45,7 +47,7 @@ pub(crate) struct Postgres {
     /// Of the server, as a number such as 150003.
     pub(super) version: Option<u32>,
     /// What the sessions beside the pool are opened with.
-    options: PgConnectOptions,
+    pub(super) options: PgConnectOptions,
     isolate: bool,
     pub(super) roles: Arc<Roles>,
     claims: Arc<Claims>,
@@ -54,6 +56,7 @@ pub(crate) struct Postgres {
     /// How long a removal waits for a migration of the same schema.
     drain_timeout: Duration,
     pub(super) copies: Copies,
+    pub(super) replay: Replay,
 }
 
 impl Postgres {
@@ -112,6 +115,7 @@ impl Postgres {
             isolate: settings.isolate,
             drain_timeout: settings.drain_timeout,
             copies,
+            replay: Replay::default(),
         })
     }
 
@@ -125,7 +129,7 @@ impl Postgres {
     }
 
     /// Whether this tenant works on the shared schema.
-    fn is_shared(&self, id: &TenantId) -> bool {
+    pub(super) fn is_shared(&self, id: &TenantId) -> bool {
         !self.isolate || id.is_public()
     }
 
@@ -240,10 +244,18 @@ impl Postgres {
 }
 
 /// Doubts what is known of a schema when a change of it has ended.
-struct Doubts {
+pub(super) struct Doubts {
     pool: Arc<Pool>,
     target: Target,
     _definition: Definition,
+}
+
+impl Doubts {
+    pub(super) fn of(pool: &Arc<Pool>, target: Target) -> Self {
+        let _definition = pool.code.define(target);
+        pool.plain.doubt_what(target);
+        Self { pool: Arc::clone(pool), target, _definition }
+    }
 }
 
 impl Drop for Doubts {
@@ -490,9 +502,7 @@ impl Backend for Postgres {
             // Asks whether the schema is there, and counts this run as a user of it.
             let user = self.pool.lend(target).await?;
             // Also when the caller goes away between two migrations.
-            let _definition = self.pool.code.define(target);
-            let doubts = Doubts { pool: Arc::clone(&self.pool), target, _definition };
-            self.pool.plain.doubt_what(target);
+            let doubts = Doubts::of(&self.pool, target);
             let migrated = migrate::migrate(&self.options, &self.roles, target, place, migrations).await;
             drop((doubts, user));
             migrated
@@ -513,6 +523,22 @@ impl Backend for Postgres {
             pending
         }
         .boxed()
+    }
+
+    fn replay<'a>(
+        &'a self,
+        id: &'a TenantId,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<bool, DatabaseError>> {
+        Postgres::replay(self, id, migrations).boxed()
+    }
+
+    fn drift<'a>(
+        &'a self,
+        ids: &'a [TenantId],
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<Vec<Drift>, DatabaseError>> {
+        self.compare(ids, migrations).boxed()
     }
 
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, DatabaseError>> {

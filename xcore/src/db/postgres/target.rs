@@ -21,7 +21,7 @@ pub(super) enum Target {
     Public,
     /// The framework's own.
     Directory,
-    /// One of the two that a start makes to try a pooler with. `xcore*` is no name that a tenant can have.
+    /// One of the two that a start makes to try a pooler with, or the template. `xcore*` is no name that a tenant can have.
     Probe(&'static str),
     /// None: only what is named in full, or is the server's own, is found.
     Nobody,

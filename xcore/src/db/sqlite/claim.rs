@@ -49,6 +49,11 @@ impl Claim {
         Self::wait_for(&layout.folder().join("xcore.files.lock"), wait)
     }
 
+    /// The right to make or read the template, among all processes. Waits for it; blocks the thread.
+    pub(super) fn template(layout: &Layout, wait: Duration) -> Result<Self, DatabaseError> {
+        Self::wait_for(&layout.folder().join("xcore.template.lock"), wait)
+    }
+
     fn wait_for(path: &Path, wait: Duration) -> Result<Self, DatabaseError> {
         let file = lock_file(path)?;
         let deadline = Instant::now() + wait;

@@ -12,6 +12,9 @@ use std::sync::Arc;
 use crate::db::DatabaseError;
 use crate::tenancy::TenantId;
 
+/// How the name of a template's file begins.
+const TEMPLATE: &str = "template-";
+
 /// The data folder.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
@@ -49,6 +52,26 @@ impl Layout {
 
     pub(super) fn directory(&self) -> PathBuf {
         self.folder.join("directory.db")
+    }
+
+    /// The template of a version. It is not among the tenants.
+    pub(super) fn template(&self, version: &str) -> PathBuf {
+        self.folder.join(format!("{TEMPLATE}{version}.db"))
+    }
+
+    /// The files of templates, whole or not, but for that of this version.
+    pub(super) fn other_templates(&self, version: &str) -> Result<Vec<PathBuf>, DatabaseError> {
+        let kept = self.template(version);
+        let entries = fs::read_dir(&self.folder).map_err(|source| folder_error(&self.folder, source))?;
+        let is_template = |path: &PathBuf| {
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(TEMPLATE))
+        };
+        Ok(entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(is_template)
+            .filter(|path| *path != kept)
+            .collect())
     }
 
     /// A file name comes from a [`TenantId`] and from nothing else: its grammar holds no separator and no dot.
@@ -161,6 +184,32 @@ pub(super) fn create(path: &Path) -> Result<bool, DatabaseError> {
     Ok(true)
 }
 
+/// Whether a part of a database is not in its file yet.
+pub(super) fn has_log(path: &Path) -> bool {
+    fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
+}
+
+/// Makes a new database as a copy of one that nobody has open; `false` when there is one. It is whole when it has its name.
+pub(super) fn copy_new(from: &Path, to: &Path) -> Result<bool, DatabaseError> {
+    if look(to) != Found::Nothing {
+        return Ok(false);
+    }
+    let failed = |source| folder_error(parent(to), source);
+    // The ending is none that a tenant's file has. Whoever copies has the folder's lock, so one name is enough.
+    let unfinished = parent(from).join("template-copy.new");
+    delete_one(&unfinished)?;
+    let mut source = fs::File::open(from).map_err(failed)?;
+    let mut copy =
+        private(OpenOptions::new().write(true).create_new(true)).open(&unfinished).map_err(failed)?;
+    io::copy(&mut source, &mut copy).map_err(failed)?;
+    copy.sync_all().map_err(failed)?;
+    for suffix in SIDE_FILES {
+        delete_one(&beside(to, suffix))?;
+    }
+    fs::rename(&unfinished, to).map_err(failed)?;
+    Ok(true)
+}
+
 /// Deletes a database that nobody has open.
 pub(super) fn delete(path: &Path) -> Result<(), DatabaseError> {
     // The database goes first: a log without its database is ignored and swept by `create`, while a database without its
@@ -172,7 +221,7 @@ pub(super) fn delete(path: &Path) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-fn delete_one(path: &Path) -> Result<(), DatabaseError> {
+pub(super) fn delete_one(path: &Path) -> Result<(), DatabaseError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(folder_error(parent(path), error)),
         _ => Ok(()),

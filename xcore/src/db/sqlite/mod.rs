@@ -10,6 +10,7 @@ mod registry;
 mod run;
 mod service;
 mod session;
+mod template;
 mod text;
 
 pub(super) use service::Sqlite;

@@ -21,6 +21,7 @@ use super::{migrate, run};
 #[cfg(feature = "schema-sync")]
 use crate::db::backend::DriverRow;
 use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
+use crate::db::drift::Drift;
 use crate::db::rows::RowStream;
 use crate::db::{DatabaseError, DatabaseSettings, MigrationReport, Migrations, OpenMode};
 use crate::tenancy::TenantId;
@@ -32,14 +33,15 @@ const CLAIM_WAIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     pub(super) registry: Arc<Registry>,
-    layout: Layout,
-    limits: Arc<Limits>,
+    pub(super) layout: Layout,
+    pub(super) limits: Arc<Limits>,
     isolate: bool,
     /// Held for as long as this process serves.
     serving: std::sync::Mutex<Option<Claim>>,
     mode: OpenMode,
     /// One change of files at a time in this process; [`Claim::change_files`] does the same among processes.
-    changing: Mutex<()>,
+    pub(super) changing: Mutex<()>,
+    pub(super) copying: super::template::Copying,
 }
 
 impl Sqlite {
@@ -67,6 +69,7 @@ impl Sqlite {
             serving: std::sync::Mutex::new(serving),
             mode: settings.mode,
             changing: Mutex::new(()),
+            copying: Default::default(),
         };
         sqlite.warn_of_few_descriptors();
         for own in [sqlite.registry.shared()?, sqlite.registry.directory()?] {
@@ -97,7 +100,7 @@ impl Sqlite {
     }
 
     /// Whether this tenant works on the shared file.
-    fn is_shared(&self, id: &TenantId) -> bool {
+    pub(super) fn is_shared(&self, id: &TenantId) -> bool {
         !self.isolate || id.is_public()
     }
 
@@ -122,7 +125,7 @@ impl Sqlite {
     }
 
     /// A file that a connection has found to be one of ours.
-    async fn trusted(&self, place: Place<'_>) -> Result<FileUser, DatabaseError> {
+    pub(super) async fn trusted(&self, place: Place<'_>) -> Result<FileUser, DatabaseError> {
         let user = self.file_of(place).await?;
         drop(OpenFile::lend(user.again(), false).await?);
         Ok(user)
@@ -144,7 +147,7 @@ impl Sqlite {
         made
     }
 
-    async fn change_files(&self) -> Result<Claim, DatabaseError> {
+    pub(super) async fn change_files(&self) -> Result<Claim, DatabaseError> {
         let (layout, wait) = (self.layout.clone(), self.limits.drain_timeout);
         blocking(move || Claim::change_files(&layout, wait)).await
     }
@@ -173,7 +176,7 @@ impl TenantClaim for Claims {
 }
 
 /// Runs file work on a thread where it may block.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DatabaseError> + Send + 'static,
 ) -> Result<T, DatabaseError> {
     match tokio::task::spawn_blocking(work).await {
@@ -418,6 +421,22 @@ impl Backend for Sqlite {
             migrate::pending(&user.file().target, place, migrations).await
         }
         .boxed()
+    }
+
+    fn replay<'a>(
+        &'a self,
+        id: &'a TenantId,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<bool, DatabaseError>> {
+        self.copy_template(id, migrations).boxed()
+    }
+
+    fn drift<'a>(
+        &'a self,
+        ids: &'a [TenantId],
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<Vec<Drift>, DatabaseError>> {
+        self.compare(ids, migrations).boxed()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

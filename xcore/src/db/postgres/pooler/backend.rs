@@ -21,6 +21,7 @@ use super::{Unit, Units, probe};
 #[cfg(feature = "schema-sync")]
 use crate::db::backend::DriverRow;
 use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
+use crate::db::drift::Drift;
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
 use crate::db::{DatabaseError, DatabaseSettings, DbRole, Finding, MigrationReport, Migrations};
@@ -236,6 +237,22 @@ impl Backend for Pooled {
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<MigrationReport, DatabaseError>> {
         self.direct.pending(place, migrations)
+    }
+
+    fn replay<'a>(
+        &'a self,
+        id: &'a TenantId,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<bool, DatabaseError>> {
+        Backend::replay(&*self.direct, id, migrations)
+    }
+
+    fn drift<'a>(
+        &'a self,
+        ids: &'a [TenantId],
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<Vec<Drift>, DatabaseError>> {
+        self.direct.drift(ids, migrations)
     }
 
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, DatabaseError>> {

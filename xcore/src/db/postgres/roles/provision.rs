@@ -37,6 +37,19 @@ impl Roles {
         Ok(())
     }
 
+    /// The statements that make the tenant's role and a schema of its own; `None` where tenants have no roles.
+    pub(in crate::db::postgres) async fn creation(
+        &self,
+        connection: &mut PgConnection,
+        id: &TenantId,
+    ) -> Result<Option<String>, DatabaseError> {
+        if !self.are_used() {
+            return Ok(None);
+        }
+        let has_role = self.find(connection, id).await?;
+        Ok(Some(self.giving(id, has_role, Found::Nothing)))
+    }
+
     fn giving(&self, id: &TenantId, has_role: bool, found: Found) -> String {
         let (name, group) = (self.name(id), self.group());
         let mut text = String::new();

@@ -10,7 +10,7 @@ use super::{Kitchen, id};
 use crate::db::{Database, DatabaseError, Migrations};
 
 /// A migration made of a text.
-struct Text(&'static str, &'static str, Option<bool>);
+pub(super) struct Text(pub(super) &'static str, pub(super) &'static str, pub(super) Option<bool>);
 
 impl MigrationName for Text {
     fn name(&self) -> &str {
@@ -39,6 +39,8 @@ macro_rules! migrator {
         }
     };
 }
+
+pub(super) use migrator;
 
 migrator!(Orders: Text("m1", "CREATE TABLE orders (id int)", None), Text("m2", "INSERT INTO orders VALUES (1)", None));
 migrator!(Billing: Text("m1", "CREATE TABLE bills (id int)", None));

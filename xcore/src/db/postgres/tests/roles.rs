@@ -14,7 +14,7 @@ use crate::db::{Database, DatabaseError, DatabaseSettings, DbRole, Migrations, T
 const BOTH: [DbRole; 2] = [DbRole::SetRole, DbRole::Login];
 
 /// A service whose login owns its database and may make roles, and nothing more.
-async fn kitchen(role: DbRole, connections: usize) -> Kitchen {
+pub(super) async fn kitchen(role: DbRole, connections: usize) -> Kitchen {
     let kitchen = Kitchen::new().await;
     let (name, app) = (&kitchen.name, format!("app_of_{}", kitchen.name));
     kitchen.postgres.pool.close().await;

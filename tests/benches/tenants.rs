@@ -1,0 +1,106 @@
+//! What it takes to make and to migrate many tenants, on PostgreSQL and on SQLite: tenants with ten tables each made from the template against
+//! the same made by their migrations, one after the other; and `migrate` over tenants that are up to date, as a program.
+//!
+//! ```text
+//! cargo bench -p xcore-tests --features postgres --bench tenants
+//! ```
+//!
+//! For the migrations, the last of them runs without a transaction, so that there is no template.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench")]
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tempfile::TempDir;
+use xcore::{Instance, TenantId};
+use xcore_tests::plugins::tables;
+use xcore_tests::{PostgresServer, Program, Rig};
+
+/// How many tenants are made each way, and how many tables each has beside its notes and tags.
+const TENANTS: usize = 200;
+const TABLES: usize = 10;
+
+/// How many tenants are up to date.
+const FLEET: usize = 1_000;
+
+/// An app on a database of its own.
+async fn app(url: &str) -> Instance {
+    Rig::builder().set("services.database.url", url).build().await.unwrap()
+}
+
+fn id(number: usize) -> TenantId {
+    TenantId::parse(&format!("t{number}")).unwrap()
+}
+
+/// How long each tenant takes. The first ones are made before, the template with them.
+async fn create(url: &str) -> Duration {
+    let app = app(url).await;
+    for number in 0..2 {
+        app.tenants().create(&id(number)).await.unwrap();
+    }
+    let begun = Instant::now();
+    for number in 2..TENANTS + 2 {
+        app.tenants().create(&id(number)).await.unwrap();
+    }
+    let each = begun.elapsed() / u32::try_from(TENANTS).unwrap();
+    app.shutdown().await;
+    each
+}
+
+async fn compare(what: &str, urls: [&str; 2]) {
+    tables::MORE.store(TABLES, Ordering::Relaxed);
+    tables::WITHOUT_TEMPLATE.store(true, Ordering::Relaxed);
+    let by_migrations = create(urls[0]).await;
+    tables::WITHOUT_TEMPLATE.store(false, Ordering::Relaxed);
+    let from_template = create(urls[1]).await;
+    tables::MORE.store(0, Ordering::Relaxed);
+    let ratio = by_migrations.as_secs_f64() / from_template.as_secs_f64();
+    println!(
+        "{what:<11} {TENANTS} tenants x {TABLES} tables: migrations {by_migrations:>8.1?} each, template {from_template:>8.1?} each, {ratio:.1} times"
+    );
+}
+
+async fn up_to_date() {
+    let url = format!("{}?sslmode=disable", PostgresServer::get().url().await);
+    let app = app(&url).await;
+    let tenants = stream::iter(0..FLEET).map(async |number| app.tenants().create(&id(number)).await);
+    let begun = Instant::now();
+    tenants.buffer_unordered(8).try_collect::<Vec<()>>().await.unwrap();
+    println!("PostgreSQL  {FLEET} tenants created in {:.1?}, 8 at once", begun.elapsed());
+    app.shutdown().await;
+    let rig = concat!(env!("CARGO_MANIFEST_DIR"), "/xcore.yaml");
+    let program = Program::new(env!("CARGO_BIN_EXE_rig"), rig).set("services.database.url", url);
+    for arguments in [&["migrate"][..], &["migrate", "--dry-run"], &["migrate", "status"], &["check"]] {
+        let mut times = Vec::new();
+        for _ in 0..5 {
+            let begun = Instant::now();
+            program.succeed(arguments);
+            times.push(begun.elapsed());
+        }
+        times.sort_unstable();
+        println!(
+            "PostgreSQL  {FLEET} tenants up to date: `{}` {:.0?}, of five runs from {:.0?} to {:.0?}",
+            arguments.join(" "),
+            times[2],
+            times[0],
+            times[4]
+        );
+    }
+}
+
+fn main() {
+    if std::env::args().any(|argument| argument == "--list") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let server = PostgresServer::get();
+        compare("PostgreSQL", [&server.url().await, &server.url().await]).await;
+        let folders: [TempDir; 2] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+        let urls =
+            folders.each_ref().map(|folder| format!("sqlite://{}", folder.path().join("data").display()));
+        compare("SQLite", [&urls[0], &urls[1]]).await;
+        up_to_date().await;
+    });
+}

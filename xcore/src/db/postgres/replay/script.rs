@@ -1,0 +1,120 @@
+//! Makes tenants by replaying the template.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sqlx::{AssertSqlSafe, Executor};
+use tokio::sync::Mutex;
+
+use super::capture::{Script, capture, in_schema};
+use crate::db::postgres::schema::{self, Found, lock_key};
+use crate::db::postgres::service::Doubts;
+use crate::db::postgres::target::{Role, Target};
+use crate::db::postgres::{Postgres, claim};
+use crate::db::{DatabaseError, Migrations};
+use crate::tenancy::TenantId;
+
+/// What this process knows of the script.
+#[derive(Debug, Default)]
+pub(in crate::db::postgres) struct Replay {
+    /// The script; `None` when tenants are made by running their migrations.
+    known: OnceLock<Option<Script>>,
+    making: Mutex<()>,
+    /// How many tenants this process has made, or begun to.
+    made: AtomicUsize,
+    #[cfg(test)]
+    pub(in crate::db::postgres) replayed: AtomicUsize,
+}
+
+impl Postgres {
+    /// Makes a tenant's schema with all that the migrations of this program make, if it is not there; `false` when it has to be
+    /// made by running them. All of it, or nothing.
+    pub(in crate::db::postgres) async fn replay(
+        &self,
+        id: &TenantId,
+        migrations: &[Migrations],
+    ) -> Result<bool, DatabaseError> {
+        if self.is_shared(id) || migrations.is_empty() {
+            return Ok(false);
+        }
+        let Some(script) = self.script(migrations).await else { return Ok(false) };
+        let target = Target::Tenant(*id);
+        let (mut operator, _permit) = self.operator().await?;
+        // Given free with the session.
+        claim::wait_for(operator.raw(), lock_key(target)).await?;
+        let made = async {
+            if schema::look(operator.raw(), id).await? != Found::Nothing {
+                return Ok(false);
+            }
+            let creation = match self.roles.creation(operator.raw(), id).await? {
+                Some(creation) => creation,
+                None => schema::creation(id, None),
+            };
+            let role = match self.roles.role(target) {
+                Role::Tenant(role) | Role::Login(role) => format!("SET LOCAL ROLE \"{role}\";"),
+                Role::AsItIs | Role::None => String::new(),
+            };
+            let _doubts = Doubts::of(&self.pool, target);
+            let text = format!("BEGIN; {creation}; {role} {}; COMMIT", in_schema(id.as_str(), &script));
+            match operator.raw().execute(AssertSqlSafe(text)).await {
+                Ok(_) => Ok(true),
+                Err(error) if error.as_database_error().is_none() => Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(tenant = %id, %error, "the template could not be replayed; the migrations are run");
+                    operator.raw().execute("ROLLBACK").await?;
+                    Ok(false)
+                }
+            }
+        }
+        .await;
+        operator.close().await;
+        #[cfg(test)]
+        if let Ok(true) = made {
+            self.replay.replayed.fetch_add(1, Ordering::Relaxed);
+        }
+        made
+    }
+
+    /// The script, made when this process makes its second tenant: for one alone it takes longer than it saves. Nobody waits for
+    /// one who makes it.
+    async fn script(&self, migrations: &[Migrations]) -> Option<Script> {
+        let is_first = self.replay.made.fetch_add(1, Ordering::Relaxed) == 0;
+        if let Some(known) = self.replay.known.get() {
+            return known.clone();
+        }
+        let _making = self.replay.making.try_lock().ok()?;
+        let script = match self.captured(migrations, is_first).await {
+            // Perhaps next time.
+            Ok(None) => return None,
+            Ok(Some(Ok(script))) => Some(script),
+            Ok(Some(Err(why))) => {
+                tracing::warn!(
+                    why,
+                    "no script makes a tenant at once, so each is made by running its migrations"
+                );
+                None
+            }
+            Err(problem @ DatabaseError::NoTemplate { .. }) => {
+                tracing::info!("{problem}");
+                None
+            }
+            Err(problem) if problem.is_unavailable() => return None,
+            Err(problem) => {
+                tracing::warn!(error = %problem, "the template cannot be made, so each tenant is made by running its migrations");
+                None
+            }
+        };
+        self.replay.known.get_or_init(|| script).clone()
+    }
+
+    async fn captured(
+        &self,
+        migrations: &[Migrations],
+        only_present: bool,
+    ) -> Result<Option<Result<Script, String>>, DatabaseError> {
+        let Some(mut template) = self.template_now(migrations, only_present).await? else { return Ok(None) };
+        let captured = capture(template.session.raw()).await;
+        template.close().await;
+        captured.map(Some)
+    }
+}
