@@ -5,12 +5,13 @@
 //! is reset in full. Whoever waits for it gets it after that.
 
 use std::sync::atomic::AtomicUsize;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sea_orm::DbErr;
 use sqlx::PgConnection;
 use tokio::time::timeout;
 
+use super::cleaning::{Cleaning, PATIENCE};
 use super::connection::Connection;
 use super::plain::Plain;
 use super::pool::{Held, Way};
@@ -21,9 +22,6 @@ use super::text::Verdict;
 use super::user_code::Definition;
 use crate::db::DatabaseError;
 use crate::tenancy::TenantId;
-
-/// For how long the answer to a statement that nobody waits for is waited for before its session is closed.
-const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Why a transaction is not told what its session did last.
 const REMEMBERS: &str = "lastval() and currval() in a transaction would tell of whoever used the connection before; use INSERT .. \
@@ -507,76 +505,5 @@ impl Drop for Lease {
         }
         let runtime = held.pool.runtime.clone();
         runtime.spawn(cleaning.run(connection, held, self.definition.take()));
-    }
-}
-
-/// What a session needs between two users.
-#[derive(Clone, Copy)]
-struct Cleaning {
-    target: Target,
-    drain: bool,
-    defines: bool,
-    roll_back: bool,
-    reset: bool,
-    broken: bool,
-}
-
-impl Cleaning {
-    fn is_nothing(self) -> bool {
-        !(self.drain || self.roll_back || self.reset || self.broken)
-    }
-
-    #[cfg(test)]
-    fn broken_by(mut self, mutant: super::mutants::Mutant) -> Self {
-        use super::mutants::Mutant;
-        match mutant {
-            Mutant::ReusesAnything => (self.drain, self.roll_back) = (false, false),
-            Mutant::TrustsAllSql => self.reset = false,
-            _ => {}
-        }
-        self
-    }
-
-    async fn run(self, mut connection: Connection, held: Held, definition: Option<Definition>) {
-        if self.broken {
-            return connection.abandon().await;
-        }
-        if self.drain && !matches!(timeout(PATIENCE, connection.settle()).await, Ok(Ok(()))) {
-            let pool = std::sync::Arc::clone(&held.pool);
-            connection.abandon().await;
-            drop(held);
-            if self.defines {
-                // The server notices that its client has gone within a second, and may come to the end before.
-                for _ in 0..3 {
-                    pool.defined(self.target);
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                pool.defined(self.target);
-            }
-            return;
-        }
-        if self.defines {
-            // What was still under way has ended now.
-            held.pool.defined(self.target);
-        }
-        drop(definition);
-        let restored = timeout(PATIENCE * 50, self.restore(&mut connection)).await;
-        if !matches!(restored, Ok(Ok(()))) {
-            connection.abandon().await;
-        } else if held.pool.is_closed() || connection.retires <= Instant::now() {
-            connection.close().await;
-        } else {
-            held.put_back(connection);
-        }
-    }
-
-    async fn restore(self, connection: &mut Connection) -> Result<(), sqlx::Error> {
-        if self.roll_back {
-            connection.control("ROLLBACK").await?;
-        }
-        if self.reset {
-            connection.reset().await?;
-        }
-        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //! | invariant | kept in |
 //! |---|---|
 //! | I1 a connection's tenant is unknown until the reply to its switch was read | `connection.rs`, on the contract of `switch.rs` |
-//! | I2 a connection whose operation did not run to its end is reset or closed | `lease.rs` |
+//! | I2 a connection whose operation did not run to its end is reset or closed | `lease.rs`, `cleaning.rs` |
 //! | I3 SQL that may change the session leads to a full reset | `text.rs`, `user_code.rs`, `lease.rs`, `look.rs` |
 //! | I4 a fresh or reset session's search path names nothing | `pg.rs` |
 //! | I5 a missing schema is an error | `target.rs`, `pool.rs`, `migrate.rs` |
@@ -18,6 +18,7 @@
 mod alone;
 mod body;
 mod claim;
+mod cleaning;
 mod connection;
 mod in_full;
 mod lease;
