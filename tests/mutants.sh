@@ -5,6 +5,7 @@
 #   tests/mutants.sh macros     every error that the macros report: about seven seconds each
 #   tests/mutants.sh proofs     every proof in xcore/src/plugin/proof: about a minute each
 #   tests/mutants.sh scopes     what keeps tenants and actions of no tenant apart at run time: about a minute each
+#   tests/mutants.sh limits     what plans allow: about a minute each
 #
 # Works on a copy in target/mutants. A mutant that no test notices is printed and makes the script fail.
 set -uo pipefail
@@ -107,6 +108,19 @@ if [[ $what == all || $what == scopes ]]; then
     mutate xcore/src/app/sources.rs 'if !tenancy\.enabled' 'if false'
     mutate xcore/src/plugin/context.rs 'match scope \{' 'match Scope::Tenant {'
     mutate xcore/src/app/instance.rs 'if spec\.scope == Scope::' 'if false && spec.scope == Scope::'
+fi
+
+if [[ $what == all || $what == limits ]]; then
+    tests=(cargo test -q -p xcore --lib tenancy::)
+    mutate xcore/src/tenancy/memory.rs 'self\.is_limited\.store\(self\.tenant\.is_limited\(\), Ordering::Relaxed\);' ''
+    tests=(cargo test -q -p xcore-tests --test limits)
+    mutate xcore/src/tenancy/memory.rs ' \|\| found\.is_limited\.load\(Ordering::Relaxed\)' ''
+    mutate xcore/src/tenancy/usage.rs 'in_service\.fetch_sub\(1' 'in_service.fetch_sub(0'
+    mutate xcore/src/tenancy/usage.rs '\(in_service < limit\)' '(true)'
+    mutate xcore/src/tenancy/usage.rs '\(next <= now \+ room\)' '(true)'
+    mutate xcore/src/tenancy/profile.rs 'rules\.plans\.check\(plan\)\?;' ''
+    mutate xcore/src/plugin/serve.rs 'let is_counted = ' 'let is_counted = true || '
+    mutate xcore/src/plugin/scoped.rs 'tenant\.filter\(\|_\| is_counted\)' 'tenant.filter(|_| false && is_counted)'
 fi
 
 echo

@@ -41,7 +41,7 @@ fn of_item(item: &'static Item, plugins: &BTreeMap<String, Json>) -> Json {
         Item::Group(_, doc, items) => described(group(items, plugins), doc),
         Item::Named(_, doc, of) => {
             let mut schema = json!({ "type": "object", "propertyNames": { "pattern": "^[a-z][a-z0-9_]*$" } });
-            if plugins.is_empty() {
+            if plugins.is_empty() || of.path != "plugins.*" {
                 schema["additionalProperties"] = section(of, None);
             } else {
                 let properties: Map<String, Json> =

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::contradictions::check_contradictions;
 use super::{
-    ApiKey, App, Cache, Config, Database, Jwt, Plugin, Scheduler, Services, Tenancy, check_keys, complete,
+    ApiKey, App, Cache, Config, Database, Jwt, Plan, Plugin, Scheduler, Services, Tenancy, check_keys,
+    complete,
 };
 use crate::problem::Problems;
 use crate::settings::Reading;
@@ -20,6 +21,7 @@ pub(crate) fn examine(mut tree: Node, folder: &Path, problems: &mut Problems) ->
     let services = read_services(&tree, problems);
     let tenancy = Tenancy::read(&mut Reading::new(&tree, "tenancy", problems));
     let sources = read_sources(&tree, problems);
+    let plans = Plan::read_all(&tree, problems);
     let plugins = Plugin::read_all(&tree, problems);
     check_contradictions(&tree, problems);
     let plugins = plugins?.into_iter().map(|plugin| (plugin.name.clone(), plugin)).collect();
@@ -30,6 +32,7 @@ pub(crate) fn examine(mut tree: Node, folder: &Path, problems: &mut Problems) ->
         tenancy: tenancy?,
         jwt,
         api_key,
+        plans: plans?,
         plugins,
         folder: folder.to_owned(),
         tree,

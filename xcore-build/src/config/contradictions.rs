@@ -29,6 +29,7 @@ pub(crate) fn check_contradictions(tree: &Node, problems: &mut Problems) {
     tree.more_than_connections(problems);
     tree.pooler_without_the_server(problems);
     tree.check_placement(problems);
+    tree.check_plans(problems);
     tree.cache_sizes(problems);
 }
 

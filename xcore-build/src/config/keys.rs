@@ -2,7 +2,7 @@
 
 use super::layout::{Item, LAYOUT, sections};
 use crate::problem::{Problem, Problems};
-use crate::settings::{Need, Section, is_plugin_name};
+use crate::settings::{Need, Section, is_plan_name, is_plugin_name};
 use crate::suggest;
 use crate::yaml::{Entry, Map, Node};
 
@@ -58,7 +58,7 @@ fn check_items(map: &Map, items: &'static [Item], path: &str, problems: &mut Pro
             }
             Item::Named(_, _, section) => {
                 if let Some(map) = section_of(entry, &path, true, problems) {
-                    map.entries.iter().for_each(|plugin| check_named(plugin, section, &path, problems));
+                    map.entries.iter().for_each(|named| check_named(named, section, &path, problems));
                 }
             }
         }
@@ -67,11 +67,14 @@ fn check_items(map: &Map, items: &'static [Item], path: &str, problems: &mut Pro
 
 fn check_named(entry: &Entry, section: &'static Section, path: &str, problems: &mut Problems) {
     let path = join(path, &entry.key);
-    if !is_plugin_name(&entry.key) {
+    let (is_name, what): (fn(&str) -> bool, _) = match section.path {
+        "plugins.*" => (is_plugin_name, "a plugin: use a-z, 0-9 and `_`"),
+        _ => (is_plan_name, "a plan: use a-z, 0-9 and single `_`"),
+    };
+    if !is_name(&entry.key) {
         let mended = entry.key.to_ascii_lowercase().replace(['-', ' ', '.'], "_");
-        let message =
-            format!("`{}` is no name of a plugin: use a-z, 0-9 and `_`, beginning with a letter", entry.key);
-        let help = is_plugin_name(&mended).then(|| format!("write `{mended}`"));
+        let message = format!("`{}` is no name of {what}, beginning with a letter", entry.key);
+        let help = is_name(&mended).then(|| format!("write `{mended}`"));
         problems.push(Problem::at(&entry.origin, message).maybe_help(help).about(&path));
     }
     if let Some(map) = section_of(entry, &path, false, problems) {
@@ -161,8 +164,11 @@ pub(crate) fn unknown_key(key: &str, here: &str, names: &[&str], path: &str) -> 
             format!("a plugin's own keys go into its `config`: `config: {{ {key}: .. }}`")
         }
         None => match sections().find(|section| section.path != path && section.key(key).is_some()) {
-            Some(section) if section.path.contains('*') => {
+            Some(section) if section.path == "plugins.*" => {
                 format!("`{key}` belongs below a plugin's name in `plugins`")
+            }
+            Some(section) if section.path.contains('*') => {
+                format!("`{key}` belongs below a plan's name in `tenancy.plans`")
             }
             Some(section) => format!("`{key}` belongs in `{}`", section.path),
             None => format!("the keys {here} are {}", suggest::list(names.iter().copied())),

@@ -1,7 +1,7 @@
 //! How the sections lie in the file.
 
 use super::plugin::PluginSettings;
-use super::{ApiKey, App, Cache, Database, Jwt, Scheduler, Tenancy};
+use super::{ApiKey, App, Cache, Database, Jwt, Plan, Scheduler, Tenancy};
 use crate::settings::{Key, Section};
 
 /// What a name at some level of the file stands for.
@@ -34,7 +34,11 @@ pub(crate) const LAYOUT: &[Item] = &[
     Item::Parent(
         "tenancy",
         &Tenancy::SECTION,
-        &[Item::Choice("jwt", &Jwt::SECTION), Item::Choice("api_key", &ApiKey::SECTION)],
+        &[
+            Item::Choice("jwt", &Jwt::SECTION),
+            Item::Choice("api_key", &ApiKey::SECTION),
+            Item::Named("plans", "What tenants may use, by the plan that they have.", &Plan::SECTION),
+        ],
     ),
     Item::Named("plugins", "Every plugin of the app, by name.", &PluginSettings::SECTION),
 ];
@@ -74,6 +78,7 @@ pub(crate) fn key_at(path: &[&str]) -> Option<&'static Key> {
     let (name, parents) = path.split_last()?;
     let parent = match parents {
         ["plugins", _] => "plugins.*".to_owned(),
+        ["tenancy", "plans", _] => Plan::SECTION.path.to_owned(),
         parents => parents.join("."),
     };
     sections().find(|section| section.path == parent)?.key(name)

@@ -21,12 +21,14 @@ mod app;
 mod check;
 mod complete;
 mod contradictions;
+mod contradictory_plans;
 mod contradictory_sources;
 mod deserialize;
 mod keys;
 mod layout;
 mod load;
 mod placement;
+mod plan;
 mod plugin;
 mod services;
 mod sources;
@@ -37,6 +39,7 @@ use std::path::{Path, PathBuf};
 
 pub use app::App;
 pub use load::{LoadOptions, Loaded};
+pub use plan::Plan;
 pub use plugin::{Grant, Plugin};
 pub use services::{Cache, CacheBackend, Database, DatabaseServer, DatabaseUrl, Pooler, Scheduler, Services};
 pub use sources::{Algorithm, ApiKey, Hidden, Jwt, Source};
@@ -63,6 +66,8 @@ pub struct Config {
     pub jwt: Option<Jwt>,
     /// `tenancy.api_key`
     pub api_key: Option<ApiKey>,
+    /// `tenancy.plans`, by name.
+    pub plans: BTreeMap<String, Plan>,
     /// `plugins`, by name.
     pub plugins: BTreeMap<String, Plugin>,
     /// The folder of the configuration file; relative paths in it are below this one.

@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 use super::Source;
 use super::plugin::to_json;
 use crate::settings::{
-    BaseDomain, Cidr, DefaultTenant, Flag, HeaderName, HostLabel, Kind, List, OneOf, Span, SpanOrNone,
-    TenantName, TenantPath, Whole, Word, Wrong, Wrongs, settings,
+    BaseDomain, Cidr, DefaultTenant, Flag, HeaderName, HostLabel, Kind, List, OneOf, PlanName, Span,
+    SpanOrNone, TenantName, TenantPath, Whole, Word, Wrong, Wrongs, settings,
 };
 use crate::yaml::{Node, Value};
 
@@ -65,6 +65,8 @@ settings! {
         stale_for: Duration = default SpanOrNone, "10m";
         /// What a setting is for a tenant that has none of its own.
         settings: Json = default Members, "";
+        /// Plan of the tenants that have none of their own, one of `plans`. Absent: they have no limits.
+        default_plan: Option<String> = optional PlanName;
         /// Tenants that are created at start when they are missing.
         ensure: Vec<String> = default List<TenantName<false>>, "";
     }

@@ -46,6 +46,9 @@ fn apply(root: &mut Node, rest: &str, value: &str, origin: &Origin, name: &str) 
     }
     let path: Vec<&str> = lower.split("__").collect();
     let Some(key) = key_at(&path) else { return Err(unknown(origin, name, &path)) };
+    if let ["tenancy", "plans", plan, _] = path.as_slice() {
+        plan_is_listed(root, plan, origin, name)?;
+    }
     let hidden = matches!(key.name, "url" | "replicas") || redact::is_secret_key(key.name);
     let variables = if hidden { vec![name.to_owned()] } else { Vec::new() };
     let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
@@ -170,6 +173,25 @@ fn apply_to_server(
     }
     set(root, &path, node);
     Ok(())
+}
+
+/// A plan more, by a slip in its name, would be one that no tenant has.
+fn plan_is_listed(root: &Node, plan: &str, origin: &Origin, name: &str) -> Result<(), Problem> {
+    const PLANS: &str = "tenancy.plans";
+    let names: Vec<&str> = match root.find(PLANS).and_then(Node::map) {
+        Some(map) => map.entries.iter().map(|entry| entry.key.as_str()).collect(),
+        None => Vec::new(),
+    };
+    if names.contains(&plan) {
+        return Ok(());
+    }
+    let help = match suggest::nearest(plan, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if names.is_empty() => "list the plans in the file; variables change their limits".to_owned(),
+        None => format!("the plans of this configuration are {}", suggest::list(names)),
+    };
+    let message = format!("`{name}` sets a limit of a plan that is not listed under `{PLANS}`");
+    Err(Problem::at(origin, message).help(help))
 }
 
 /// The value, of the kind that it replaces. A key that the file does not have, or that is a variable there,

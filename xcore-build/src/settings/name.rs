@@ -41,6 +41,31 @@ pub(crate) fn is_plugin_name(text: &str) -> bool {
     is_name(text, b'_')
 }
 
+/// The name of a plan in `tenancy.plans`.
+pub(crate) struct PlanName;
+
+impl Kind for PlanName {
+    type Value = String;
+
+    fn expected() -> String {
+        "the name of a plan: a-z, 0-9 and single `_`, beginning with a letter".to_owned()
+    }
+
+    fn read(node: &Node) -> Result<String, Wrongs> {
+        let text = text_of::<Self>(node)?;
+        if is_plan_name(text) { Ok(text.to_owned()) } else { Err(Wrong::expected::<Self>(node).into()) }
+    }
+
+    fn json_schema() -> Json {
+        json!({ "type": "string", "pattern": "^[a-z][a-z0-9_]*$" })
+    }
+}
+
+/// Whether a plan may have this name. Two underscores stand between the parts of an override.
+pub(crate) fn is_plan_name(text: &str) -> bool {
+    is_name(text, b'_') && !text.contains("__")
+}
+
 fn is_name(text: &str, joint: u8) -> bool {
     let rest = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == joint;
     text.starts_with(|c: char| c.is_ascii_lowercase()) && text.bytes().all(rest)

@@ -259,6 +259,25 @@ fn servers_keep_their_order_and_variables_change_their_addresses() {
 }
 
 #[test]
+fn plans_are_read_and_variables_change_their_limits() {
+    let file = "app: { name: shop }\ntenancy:\n  default_plan: free\n  plans:\n    free: { requests_per_second: 5 }\n    pro: {}\n";
+    let variables = [
+        ("XCORE__TENANCY__PLANS__FREE__BURST", "9"),
+        ("XCORE__TENANCY__PLANS__PRO__CONCURRENT_REQUESTS", "7"),
+    ];
+    let config = read(file, &variables).unwrap();
+    let free = &config.plans["free"];
+    assert_eq!((free.requests_per_second, free.burst, free.concurrent_requests), (Some(5), Some(9), None));
+    assert_eq!(config.plans["pro"].concurrent_requests, Some(7));
+    assert_eq!(config.tenancy.default_plan.as_deref(), Some("free"));
+    assert!(config.to_yaml().unwrap().contains("concurrent_requests: 7"));
+
+    let wrong = [("XCORE__TENANCY__PLANS__PRP__BURST", "9")];
+    let problems = read(file, &wrong).unwrap_err().to_string();
+    assert!(problems.contains("a plan that is not listed") && problems.contains("`pro`"), "{problems}");
+}
+
+#[test]
 fn an_address_of_a_higher_layer_replaces_servers_and_servers_replace_an_address() {
     let config = read(SERVERS, &[("US", ""), ("XCORE__SERVICES__DATABASE__URL", "sqlite://data")]).unwrap();
     let database = config.services.database.unwrap();

@@ -1,5 +1,6 @@
 //! From the typed configuration to what each service wants.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,7 +17,8 @@ use crate::cache::{Cache, CacheSettings};
 use crate::db::{DatabaseSettings, DbRole, OpenMode, ServerSettings, ServerUrl, Servers};
 use crate::scheduler::{Scheduler, SchedulerError, SchedulerSettings};
 use crate::tenancy::{
-    Admission, Directory, DirectorySettings, DirectoryStore, FixedStore, OpenStore, SettingsRules, TenantId,
+    Admission, Directory, DirectorySettings, DirectoryStore, FixedStore, OpenStore, Plan, Plans, Rate,
+    SettingsRules, TenantId,
 };
 
 /// How the databases are set up: one, or several servers.
@@ -87,7 +89,7 @@ pub(super) fn admission(
 ) -> Result<Admission, BootError> {
     let tenancy = &config.tenancy;
     let defaults = tenancy.settings.as_object().cloned().unwrap_or_default();
-    let rules = SettingsRules { defaults, check: own.settings };
+    let rules = SettingsRules { defaults, check: own.settings, plans: plans(config) };
     rules.check(&serde_json::Map::new()).map_err(|source| BootError::Settings { source })?;
     let default = tenancy.default_tenant.as_deref().map(tenant_id).transpose()?;
     let store: Arc<dyn DirectoryStore> = match (tenancy.directory, database) {
@@ -115,6 +117,20 @@ pub(super) fn admission(
             },
         ),
     })
+}
+
+/// What tenants may use.
+fn plans(config: &Config) -> Plans {
+    let plan = |plan: &xcore_build::config::Plan| Plan {
+        rate: plan
+            .requests_per_second
+            .map(|per_second| Rate { per_second, burst: plan.burst.unwrap_or(per_second) }),
+        concurrent_requests: plan.concurrent_requests,
+    };
+    let by_name: BTreeMap<_, _> =
+        config.plans.iter().map(|(name, limits)| (name.clone(), Arc::new(plan(limits)))).collect();
+    let default = config.tenancy.default_plan.as_ref().and_then(|name| by_name.get(name).cloned());
+    Plans { by_name: Arc::new(by_name), default }
 }
 
 /// The tenants that must exist: the default one and those of `tenancy.ensure`.

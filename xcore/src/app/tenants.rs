@@ -280,7 +280,7 @@ impl Tenants {
         let rules = self.runtime.admission.directory.rules();
         let alter = |profile: &mut crate::tenancy::Profile| {
             change.apply(profile)?;
-            if change.has_settings() { rules.check(&profile.settings) } else { Ok(()) }
+            change.check(profile, rules)
         };
         self.store().change(id, &alter).await?;
         self.runtime.admission.directory.forget(id);

@@ -9,6 +9,7 @@ mod context;
 mod erased;
 mod glue;
 mod handle;
+mod limited;
 mod manifest;
 mod mounted;
 pub mod proof;

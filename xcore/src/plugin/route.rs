@@ -61,7 +61,7 @@ impl<P, F, Fut> Service<Request> for ActionService<P, F>
 where
     P: Plugin,
     F: FnOnce(Arc<P::Context>, Request) -> Fut + Copy + Send + Sync + 'static,
-    Fut: Future<Output = Response>,
+    Fut: Future<Output = Response> + Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;

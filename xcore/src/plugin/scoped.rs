@@ -6,6 +6,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 
+use super::limited::{Entered, within_limits};
 use super::route::method_router;
 use super::serve::{Serving, Work, limit_body};
 use super::supervisor::Call;
@@ -56,7 +57,7 @@ where
         let admitting = async move {
             let (parts, body) = request.into_parts();
             owned.runtime().admission.nobody(&parts).await?;
-            Ok(action(AppContext::new(&owned), Request::from_parts(parts, body)))
+            Ok(Entered::Free(action(AppContext::new(&owned), Request::from_parts(parts, body))))
         };
         return Serving::new(call, runtime, spec, Work::Admitting { admitting: Box::pin(admitting) });
     }
@@ -78,7 +79,7 @@ fn serve_any<P, F, Fut>(
 where
     P: Plugin,
     F: FnOnce(AnyContext<P>, Request) -> Fut + Send + 'static,
-    Fut: Future<Output = Response>,
+    Fut: Future<Output = Response> + Send + 'static,
 {
     let call = Call::of_request(spec, request.headers());
     limit_body(mounted.runtime(), &mut request);
@@ -88,11 +89,16 @@ where
         let runtime = owned.runtime();
         let named = runtime.admission.admit_named(&parts).await;
         let tenant = named.map_err(|refused| runtime.refusal(refused, &parts.headers))?;
-        let context = tenant.map(|tenant| {
-            Call::tell_tenant(&span, &tenant);
-            Arc::new(P::Context::new(&owned, tenant))
+        let is_counted = !runtime.admission.is_call(&parts.extensions);
+        let context = tenant.as_ref().map(|tenant| {
+            Call::tell_tenant(&span, tenant);
+            Arc::new(P::Context::new(&owned, tenant.clone()))
         });
-        Ok(action(AnyContext::new(&owned, context), Request::from_parts(parts, body)))
+        let serve = || action(AnyContext::new(&owned, context), Request::from_parts(parts, body));
+        Ok(match tenant.filter(|_| is_counted) {
+            Some(tenant) => within_limits(&tenant, serve).await,
+            None => Entered::Free(serve()),
+        })
     };
     Serving::new(call, mounted.runtime(), spec, Work::Admitting { admitting: Box::pin(admitting) })
 }

@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use pin_project_lite::pin_project;
 
 use super::chain;
+use super::limited::{Entered, within_limits};
 use super::supervisor::{Call, Supervised, X_REQUEST_ID, supervise};
 use super::{ActionSpec, Mounted, Plugin, PluginContext, Runtime};
 use crate::error::{Cause, Error};
@@ -35,7 +36,7 @@ pub(super) fn serve<P, F, Fut>(
 where
     P: Plugin,
     F: FnOnce(Arc<P::Context>, Request) -> Fut + Send + 'static,
-    Fut: Future<Output = Response>,
+    Fut: Future<Output = Response> + Send + 'static,
 {
     let call = Call::of_request(spec, request.headers());
     let runtime = mounted.runtime();
@@ -70,10 +71,12 @@ fn serve_unknown<P, F, Fut>(
 where
     P: Plugin,
     F: FnOnce(Arc<P::Context>, Request) -> Fut + Send + 'static,
-    Fut: Future<Output = Response>,
+    Fut: Future<Output = Response> + Send + 'static,
 {
     let runtime = mounted.runtime();
     let admission = &runtime.admission;
+    // Calls by name are no requests: nobody sends too many of them by mistake.
+    let is_counted = !admission.is_call(request.extensions());
     if admission.must_wait() {
         let (mounted, span) = (Arc::clone(mounted), call.span().clone());
         let admitting = async move {
@@ -82,18 +85,22 @@ where
             let admitted = runtime.admission.admit(&parts).await;
             let tenant = admitted.map_err(|refused| runtime.refusal(refused, &parts.headers))?;
             Call::tell_tenant(&span, &tenant);
-            let new = |tenant: &Tenant| P::Context::new(&mounted, tenant.clone());
-            let remembered = mounted.runtime().admission.directory.context_of(&tenant, mounted.slot(), new);
-            let context = remembered.unwrap_or_else(|| Arc::new(new(&tenant)));
-            Ok(action(context, Request::from_parts(parts, body)))
+            let request = Request::from_parts(parts, body);
+            Ok(enter(&mounted, tenant, is_counted, request, action).await)
         };
         return Serving::new(call, runtime, spec, Work::Admitting { admitting: Box::pin(admitting) });
     }
     let work = match admission.admit_now(request.headers(), request.uri(), request.extensions()) {
         Ok(Ok(tenant)) => {
             call.tenant(&tenant);
-            let context = Arc::new(P::Context::new(mounted, tenant));
-            Work::Running { running: action(context, request) }
+            if is_counted && tenant.is_limited() {
+                let mounted = Arc::clone(mounted);
+                let admitting = async move { Ok(enter(&mounted, tenant, is_counted, request, action).await) };
+                Work::Admitting { admitting: Box::pin(admitting) }
+            } else {
+                let context = Arc::new(P::Context::new(mounted, tenant));
+                Work::Running { running: action(context, request) }
+            }
         }
         Ok(Err(id)) => {
             let (mounted, span) = (Arc::clone(mounted), call.span().clone());
@@ -102,14 +109,36 @@ where
                 let admitted = runtime.admission.directory.admit(&id).await;
                 let tenant = admitted.map_err(|refused| runtime.refusal(refused, request.headers()))?;
                 Call::tell_tenant(&span, &tenant);
-                let context = Arc::new(P::Context::new(&mounted, tenant));
-                Ok(action(context, request))
+                Ok(enter(&mounted, tenant, is_counted, request, action).await)
             };
             Work::Admitting { admitting: Box::pin(admitting) }
         }
         Err(refused) => Work::Refused { answer: Some(Error::from(refused).into_response()) },
     };
     Serving::new(call, runtime, spec, work)
+}
+
+/// Begins to serve a request of a tenant that was admitted, within its limits if it is counted.
+async fn enter<P, F, Fut>(
+    mounted: &Arc<Mounted<P>>,
+    tenant: Tenant,
+    is_counted: bool,
+    request: Request,
+    action: F,
+) -> Entered<Fut>
+where
+    P: Plugin,
+    F: FnOnce(Arc<P::Context>, Request) -> Fut,
+    Fut: Future<Output = Response>,
+{
+    let new = |tenant: &Tenant| P::Context::new(mounted, tenant.clone());
+    let remembered = mounted.runtime().admission.directory.context_of(&tenant, mounted.slot(), new);
+    let context = remembered.unwrap_or_else(|| Arc::new(new(&tenant)));
+    if is_counted {
+        within_limits(&tenant, || action(context, request)).await
+    } else {
+        Entered::Free(action(context, request))
+    }
 }
 
 #[inline]
@@ -124,7 +153,7 @@ pin_project! {
     #[project = Step]
     pub(super) enum Work<Fut> {
         Running { #[pin] running: Fut },
-        Admitting { admitting: BoxFuture<'static, Result<Fut, Error>> },
+        Admitting { admitting: BoxFuture<'static, Result<Entered<Fut>, Error>> },
         Refused { answer: Option<Response> },
     }
 }
@@ -137,7 +166,8 @@ impl<Fut: Future<Output = Response>> Future for Work<Fut> {
             match self.as_mut().project() {
                 Step::Running { running } => return running.poll(context),
                 Step::Admitting { admitting } => match ready!(admitting.as_mut().poll(context)) {
-                    Ok(running) => self.set(Self::Running { running }),
+                    Ok(Entered::Free(running)) => self.set(Self::Running { running }),
+                    Ok(Entered::Answered(answer)) => return Poll::Ready(answer),
                     Err(refused) => return Poll::Ready(refused.into_response()),
                 },
                 // Ready at the first poll, and there is no second one.

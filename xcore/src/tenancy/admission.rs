@@ -119,6 +119,11 @@ impl Admission {
         }
     }
 
+    /// Whether it is a call by name, and no request.
+    pub(crate) fn is_call(&self, extensions: &Extensions) -> bool {
+        extensions.get::<Preadmitted>().is_some_and(|call| call.app == self.app)
+    }
+
     /// Whether a host names its tenant by its first label.
     pub(crate) fn reads_subdomains_of(&self, host: &str) -> bool {
         match &self.asks {

@@ -146,7 +146,7 @@ impl Directory {
         self.known.fresh(name, self.clock.now())
     }
 
-    /// The context of a remembered tenant for the plugin in `slot`.
+    /// The context of a remembered tenant for the plugin in `slot`, unless the tenant's plan limits its requests.
     #[inline]
     pub(crate) fn context<C: Send + Sync + 'static>(
         &self,

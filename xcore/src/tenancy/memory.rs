@@ -31,6 +31,8 @@ struct Known {
     until: AtomicU64,
     /// Since it was looked at for room the last time.
     is_used: AtomicBool,
+    /// [`Tenant::is_limited`], beside what every request reads anyway.
+    is_limited: AtomicBool,
 }
 
 impl Known {
@@ -42,6 +44,12 @@ impl Known {
             self.is_used.store(true, Ordering::Relaxed);
         }
         is_fresh
+    }
+
+    /// The plan may have changed since.
+    fn confirm(&self, until: u64) {
+        self.is_limited.store(self.tenant.is_limited(), Ordering::Relaxed);
+        self.until.store(until, Ordering::Relaxed);
     }
 
     #[inline]
@@ -73,6 +81,7 @@ impl Memory {
         self.known.pin().get(id).map(|found| found.tenant.clone())
     }
 
+    /// `None` also for a tenant whose plan limits its requests: those are counted first, on a way of their own.
     #[inline]
     pub(super) fn context<C: Send + Sync + 'static>(
         &self,
@@ -83,7 +92,7 @@ impl Memory {
     ) -> Option<Arc<C>> {
         let known = self.known.pin();
         let found = known.get(name)?;
-        if !found.is_fresh(now) {
+        if !found.is_fresh(now) || found.is_limited.load(Ordering::Relaxed) {
             return None;
         }
         found.context(slot, make)
@@ -108,7 +117,7 @@ impl Memory {
     pub(super) fn remember(&self, tenant: &Tenant, until: u64) {
         let known = self.known.pin();
         if let Some(found) = known.get(tenant.id()).filter(|found| found.tenant.is_same(tenant)) {
-            found.until.store(until, Ordering::Relaxed);
+            found.confirm(until);
             return;
         }
         if known.len() >= self.capacity {
@@ -117,13 +126,14 @@ impl Memory {
         let contexts = (0..self.plugins).map(|_| OnceLock::new()).collect();
         // Not yet used: one that is asked for once makes room before those that are asked for again and again.
         let (until, is_used) = (AtomicU64::new(until), AtomicBool::new(false));
-        known.insert(*tenant.id(), Known { tenant: tenant.clone(), contexts, until, is_used });
+        let is_limited = AtomicBool::new(tenant.is_limited());
+        known.insert(*tenant.id(), Known { tenant: tenant.clone(), contexts, until, is_used, is_limited });
     }
 
     /// Another look has confirmed what is remembered; what is not remembered stays so.
     pub(super) fn confirm(&self, tenant: &Tenant, until: u64) {
         if let Some(found) = self.known.pin().get(tenant.id()).filter(|found| found.tenant.is_same(tenant)) {
-            found.until.store(until, Ordering::Relaxed);
+            found.confirm(until);
         }
     }
 
@@ -176,6 +186,7 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Plan, Plans, Profile, SettingsRules};
     use super::*;
 
     fn tenant(number: usize) -> Tenant {
@@ -224,6 +235,26 @@ mod tests {
             }
         });
         assert!(memory.len() <= 32 + 4, "{}", memory.len());
+    }
+
+    #[test]
+    fn a_tenant_whose_plan_limits_its_requests_has_no_context_on_the_quick_way() {
+        let plan = Arc::new(Plan { concurrent_requests: Some(1), ..Plan::default() });
+        let plans = Plans { by_name: Arc::new([("free".to_owned(), plan)].into()), default: None };
+        let rules = SettingsRules { plans, ..SettingsRules::default() };
+        let (memory, tenant) = (Memory::new(8, 1), tenant(1));
+        let has_context = || memory.context(b"t1", 1, 0, Tenant::life).is_some();
+        memory.remember(&tenant, 10);
+        assert!(has_context());
+        tenant.see(&Profile { plan: Some("free".to_owned()), ..Profile::default() }, &rules);
+        memory.confirm(&tenant, 10);
+        assert!(!has_context() && memory.context_of(&tenant, 0, Tenant::life).is_some());
+        memory.forget(tenant.id());
+        memory.remember(&tenant, 10);
+        assert!(!has_context());
+        tenant.see(&Profile::default(), &rules);
+        memory.remember(&tenant, 10);
+        assert!(has_context());
     }
 
     #[test]

@@ -34,9 +34,28 @@
 //! | two sources name different tenants | 403 | `tenants-disagree` |
 //! | with `trusted_proxies`: somebody else sends the tenant header, or names another host | 403 | `untrusted-peer` |
 //! | there is no such tenant, or it is not active | 404 | `unknown-tenant` |
+//! | the tenant sends more than [its plan](#plans) allows | 429 | `too-many-requests` |
 //! | the directory or the keys of tokens cannot be read | 503 | `unavailable` |
 //!
 //! Proxies that are trusted must overwrite or drop what their clients send of `Forwarded`, `X-Forwarded-Host` and the tenant header.
+//!
+//! # Plans
+//!
+//! What a tenant may use of each process comes from its plan, which `tenant set acme plan=pro` gives it. Several processes of one app
+//! count apart from each other. What a plan does not name has no limit, and neither has a tenant without a plan. Calls by name, jobs and
+//! routes of the app's own are not counted.
+//!
+//! ```yaml
+//! tenancy:
+//!   default_plan: free                 # of tenants that have none of their own
+//!   plans:
+//!     free: { requests_per_second: 10, burst: 20, concurrent_requests: 5 }
+//!     pro: { requests_per_second: 200 }
+//!     staff: {}                        # no limits
+//! ```
+//!
+//! Answers to such a tenant say how it stands, in the fields `RateLimit-Policy` and `RateLimit`
+//! ([draft 10](https://www.ietf.org/archive/id/draft-ietf-httpapi-ratelimit-headers-10.html)); one that is refused has `Retry-After` as well.
 
 mod admission;
 mod chain;
@@ -53,6 +72,7 @@ mod lives;
 mod memory;
 mod named;
 mod path;
+mod plan;
 mod profile;
 mod proxies;
 mod refused;
@@ -62,6 +82,7 @@ mod state;
 mod store;
 mod tenant;
 mod turns;
+mod usage;
 
 pub use directory::Directory;
 pub use error::{Suspended, TenancyError};
@@ -79,9 +100,11 @@ pub(crate) use directory::{DirectorySettings, Hold};
 pub(crate) use head::value_of;
 pub(crate) use host::Hosts;
 pub(crate) use path::{nameless, split};
+pub(crate) use plan::{Plan, Plans, Rate};
 pub(crate) use profile::{SettingsCheck, SettingsRules, View, fits};
 pub(crate) use proxies::TrustedProxies;
 use sources::QuickName;
 pub(crate) use sources::Sources;
 pub(crate) use store::{Existence, FixedStore, OpenStore};
 pub(crate) use turns::Turns;
+pub(crate) use usage::{Limit, OverLimit, Standing};

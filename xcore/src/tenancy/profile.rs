@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::{Plan, Plans, TenantId};
+
 /// The largest JSON text of a tenant's metadata, and of its settings, in bytes. It is kept in memory for each tenant.
 const LARGEST: usize = 16 * 1024;
 
@@ -45,6 +47,14 @@ pub enum ProfileError {
         /// How large.
         bytes: usize,
     },
+    /// There is no such plan.
+    #[error("`tenancy.plans` of xcore.yaml has no plan `{plan}`; it has {}", known.join(", "))]
+    Plan {
+        /// Its name.
+        plan: String,
+        /// Those there are.
+        known: Vec<String>,
+    },
     /// The settings do not fit the struct that the app reads them as.
     #[error("{} not fit this app: {source}", setting.as_ref().map_or("the settings do".to_owned(), |name| format!("the setting `{name}` does")))]
     Settings {
@@ -80,9 +90,12 @@ impl ProfileChange {
         self
     }
 
-    /// Whether any setting is changed.
-    pub(crate) fn has_settings(&self) -> bool {
-        !self.settings.is_empty()
+    /// Whether what it changes can be. What it leaves as it was is not looked at: it may have been right once.
+    pub(crate) fn check(&self, profile: &Profile, rules: &SettingsRules) -> Result<(), ProfileError> {
+        if let Some(Some(plan)) = &self.plan {
+            rules.plans.check(plan)?;
+        }
+        if self.settings.is_empty() { Ok(()) } else { rules.check(&profile.settings) }
     }
 
     pub(crate) fn apply(&self, profile: &mut Profile) -> Result<(), ProfileError> {
@@ -112,12 +125,14 @@ impl ProfileChange {
 /// Whether settings can be read as a struct.
 pub(crate) type SettingsCheck = fn(Value) -> Result<(), serde_json::Error>;
 
-/// `tenancy.settings`, and the struct that the app reads settings as.
+/// `tenancy.settings`, the struct that the app reads settings as, and `tenancy.plans`.
 #[derive(Clone, Default)]
 pub(crate) struct SettingsRules {
     pub(crate) defaults: Map<String, Value>,
     /// As the app's struct.
     pub(crate) check: Option<SettingsCheck>,
+    /// What tenants may use.
+    pub(crate) plans: Plans,
 }
 
 impl SettingsRules {
@@ -158,6 +173,8 @@ pub(crate) struct View {
     pub(crate) profile: Profile,
     /// Whether the directory has seen it; otherwise it is a placeholder.
     pub(crate) is_seen: bool,
+    /// What the tenant may use; `None`: whatever it likes.
+    pub(crate) limits: Option<Arc<Plan>>,
     effective: Value,
     typed: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
@@ -165,11 +182,12 @@ pub(crate) struct View {
 impl View {
     pub(crate) fn new(profile: Profile, rules: &SettingsRules) -> Self {
         let effective = rules.over(&profile.settings);
-        Self { profile, is_seen: false, effective, typed: Mutex::default() }
+        Self { profile, is_seen: false, limits: None, effective, typed: Mutex::default() }
     }
 
-    pub(crate) fn seen(profile: Profile, rules: &SettingsRules) -> Self {
-        Self { is_seen: true, ..Self::new(profile, rules) }
+    pub(crate) fn seen(id: &TenantId, profile: Profile, rules: &SettingsRules) -> Self {
+        let limits = rules.plans.of(id, profile.plan.as_deref()).cloned();
+        Self { is_seen: true, limits, ..Self::new(profile, rules) }
     }
 
     pub(crate) fn settings<T: DeserializeOwned + Send + Sync + 'static>(
@@ -239,6 +257,7 @@ mod tests {
         let rules = SettingsRules {
             defaults: map(json!({ "max_lines": 10, "theme": "light" })),
             check: Some(fits::<Settings>),
+            ..SettingsRules::default()
         };
         let own = map(json!({ "theme": "dark" }));
         rules.check(&own).unwrap();

@@ -7,6 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::plan::Plan;
+use super::usage::Usage;
 use super::{Profile, ProfileError, SettingsRules, TenantId, TenantRecord, View};
 
 /// A tenant that the [directory](super::Directory) has admitted: it exists and is active.
@@ -26,6 +28,9 @@ struct Admitted {
     has_ended: AtomicBool,
     /// As the directory saw it last.
     view: RwLock<Arc<View>>,
+    /// Whether its plan limits requests. Apart from the view, so that those of all others need not look there.
+    is_limited: AtomicBool,
+    usage: Usage,
 }
 
 /// A [`Tenant`] that this does not keep alive.
@@ -42,7 +47,15 @@ impl Tenant {
     pub(super) fn admit_as(record: &TenantRecord) -> Self {
         let view = RwLock::new(Arc::new(View::new(Profile::default(), &SettingsRules::default())));
         let (id, life, server) = (record.id, record.life, record.server.clone());
-        Self(Arc::new(Admitted { id, life, server, has_ended: AtomicBool::new(false), view }))
+        Self(Arc::new(Admitted {
+            id,
+            life,
+            server,
+            has_ended: AtomicBool::new(false),
+            view,
+            is_limited: AtomicBool::new(false),
+            usage: Usage::default(),
+        }))
     }
 
     /// A tenant that no directory knows, on the only server there is.
@@ -81,13 +94,37 @@ impl Tenant {
     pub(super) fn see(&self, profile: &Profile, rules: &SettingsRules) {
         let present = self.view();
         if !present.is_seen || present.profile != *profile {
-            let view = Arc::new(View::seen(profile.clone(), rules));
+            let view = Arc::new(View::seen(self.id(), profile.clone(), rules));
+            self.0
+                .is_limited
+                .store(view.limits.as_ref().is_some_and(|plan| plan.limits_requests()), Ordering::Release);
+            if let Some(plan) = &view.limits {
+                self.0.usage.fit(plan);
+            }
             *self.0.view.write().unwrap_or_else(PoisonError::into_inner) = view;
         }
     }
 
     fn view(&self) -> Arc<View> {
         Arc::clone(&self.0.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether its plan limits its requests.
+    #[inline]
+    pub(crate) fn is_limited(&self) -> bool {
+        self.0.is_limited.load(Ordering::Relaxed)
+    }
+
+    /// Its plan, if that limits its requests.
+    pub(crate) fn request_limits(&self) -> Option<Arc<Plan>> {
+        if !self.is_limited() {
+            return None;
+        }
+        self.view().limits.clone().filter(|plan| plan.limits_requests())
+    }
+
+    pub(super) fn usage(&self) -> &Usage {
+        &self.0.usage
     }
 
     /// What it has bought, as the directory saw it last: a change is seen within a second.

@@ -1,0 +1,172 @@
+//! What tenants may use, by their plans.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use xcore::TenantId;
+use xcore::app::TenantError;
+use xcore::tenancy::{ProfileChange, StoreError};
+use xcore_tests::{Answer, Rig};
+
+const PLANS: &str = "
+    slow: { requests_per_second: 1, burst: 3 }
+    narrow: { concurrent_requests: 2 }
+    both: { requests_per_second: 2, burst: 5, concurrent_requests: 1 }
+    free: {}
+";
+
+fn id(name: &str) -> TenantId {
+    TenantId::parse(name).unwrap()
+}
+
+/// Asks again and again until the claim holds.
+async fn eventually(claim: &str, holds: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "not in time: {claim}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The app with plans, and with more keys of `tenancy`.
+async fn rig_on(folder: &TempDir, plans: &str, keys: &str) -> Rig {
+    let file = folder.path().join("xcore.yaml");
+    let yaml = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/xcore.yaml")).unwrap();
+    fs::write(&file, yaml.replace("tenancy:\n", &format!("tenancy:\n  plans:{plans}{keys}\n"))).unwrap();
+    let data = format!("sqlite://{}", folder.path().join("data").display());
+    Rig::with(|builder| builder.config_file(&file).set("services.database.url", data)).await
+}
+
+async fn rig(keys: &str) -> (TempDir, Rig) {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig_on(&folder, PLANS, keys).await;
+    (folder, rig)
+}
+
+async fn set_plan(rig: &Rig, tenant: &str, plan: Option<&str>) {
+    rig.app().instance().tenants().change(&id(tenant), &ProfileChange::new().plan(plan)).await.unwrap();
+}
+
+/// Sends requests until one is refused. It takes a few, however slow the machine is.
+async fn until_refused(rig: &Rig, tenant: &str, path: &str) -> (usize, Answer) {
+    for served in 0..1_000 {
+        let answer = rig.get(tenant, path).await;
+        if answer.status == 429 {
+            return (served, answer);
+        }
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    }
+    panic!("{path}: nothing is refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_that_sends_too_many_requests_is_refused_and_the_others_are_not() {
+    // With plain sources, and with such that make every request wait.
+    for keys in ["", "  path: /t\n"] {
+        let (_folder, rig) = rig(keys).await;
+        set_plan(&rig, "acme", Some("slow")).await;
+        // The last one names its tenant or does not.
+        for path in ["/v1/echo", "/v1/board/whose"] {
+            let (_, refused) = until_refused(&rig, "acme", path).await;
+            assert_eq!(refused.problem(), "too-many-requests", "{path}");
+            assert_eq!(refused.json()["violated-policies"], json!(["requests"]));
+            assert_eq!(refused.header("retry-after"), Some("1"));
+            assert_eq!(refused.header("ratelimit-policy"), Some("\"requests\";q=3;w=3"));
+            assert_eq!(refused.header("ratelimit"), Some("\"requests\";r=0;t=3"));
+            let other = rig.get("globex", path).await;
+            assert_eq!((other.status, other.header("ratelimit")), (200, None), "nothing limits it");
+            // Also for another action, as it is the tenant that is refused.
+            assert_eq!(rig.get("acme", "/v1/notes").await.status, 429);
+        }
+        // A client that waits as it was told is served.
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let answer = rig.get("acme", "/v1/echo").await;
+        assert_eq!((answer.status, answer.header("ratelimit-policy")), (200, Some("\"requests\";q=3;w=3")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_is_served_and_an_answer_says_what_is_left() {
+    let (_folder, rig) = rig("").await;
+    set_plan(&rig, "acme", Some("both")).await;
+    let answer = rig.get("acme", "/v1/echo").await;
+    let policy = "\"requests\";q=5;w=3, \"concurrent\";q=1;qu=\"concurrent-requests\"";
+    assert_eq!(answer.header("ratelimit-policy"), Some(policy));
+    assert_eq!(answer.header("ratelimit"), Some("\"requests\";r=4;t=1, \"concurrent\";r=0"));
+    let (served, _) = until_refused(&rig, "acme", "/v1/echo").await;
+    assert!(served >= 4, "{served}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_many_requests_of_a_tenant_are_served_at_once_and_a_place_is_freed_however_one_ends() {
+    let (_folder, rig) = rig("").await;
+    set_plan(&rig, "acme", Some("narrow")).await;
+    let waiting = async |count: usize| {
+        eventually("they wait", async || rig.get("globex", "/v1/echo/waiting").await.json() == json!(count))
+            .await;
+    };
+    let third = async {
+        waiting(2).await;
+        let refused = rig.get("acme", "/v1/echo").await;
+        assert_eq!((refused.status, refused.problem().as_str()), (429, "too-many-requests"));
+        assert_eq!(refused.json()["violated-policies"], json!(["concurrent"]));
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        assert_eq!(refused.header("ratelimit"), Some("\"concurrent\";r=0"));
+        assert_eq!(rig.get("globex", "/v1/echo").await.status, 200);
+    };
+    let (first, second, ()) =
+        tokio::join!(rig.get("acme", "/v1/echo/wait/2000"), rig.get("acme", "/v1/echo/wait/2000"), third);
+    assert_eq!((first.status, second.status), (200, 200));
+    // More than there are places, one after the other: each gives its place back.
+    for _ in 0..5 {
+        assert_eq!(rig.get("acme", "/v1/echo/panic").await.status, 500);
+        assert_eq!(rig.get("acme", "/v1/echo/forever").await.status, 504);
+        let dropped = rig.get("acme", "/v1/echo/wait/60000");
+        assert!(tokio::time::timeout(Duration::from_millis(20), dropped).await.is_err());
+        let answer = rig.get("acme", "/v1/echo").await;
+        assert_eq!((answer.status, answer.header("ratelimit")), (200, Some("\"concurrent\";r=1")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_by_name_and_of_other_plugins_are_no_requests() {
+    for keys in ["", "  path: /t\n"] {
+        let (_folder, rig) = rig(keys).await;
+        set_plan(&rig, "acme", Some("slow")).await;
+        until_refused(&rig, "acme", "/v1/echo").await;
+        for _ in 0..10 {
+            rig.app().call("echo", "whose", "acme", Value::Null).await.unwrap();
+            rig.app().call("board", "whose", "acme", Value::Null).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_the_plan_is_seen_and_a_plan_that_is_not_there_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig_on(&folder, PLANS, "  default_plan: slow\n").await;
+    until_refused(&rig, "acme", "/v1/echo").await;
+    set_plan(&rig, "acme", Some("free")).await;
+    for _ in 0..10 {
+        assert_eq!(rig.get("acme", "/v1/echo").await.status, 200);
+    }
+    let tenants = rig.app().instance().tenants();
+    let wrong = tenants.change(&id("acme"), &ProfileChange::new().plan(Some("gold"))).await.unwrap_err();
+    let TenantError::Directory { source: source @ StoreError::Profile { .. } } = wrong else {
+        panic!("{wrong}")
+    };
+    let told = std::error::Error::source(&source).unwrap().to_string();
+    assert_eq!(told, "`tenancy.plans` of xcore.yaml has no plan `gold`; it has both, free, narrow, slow");
+    assert_eq!(tenants.get(&id("acme")).await.unwrap().profile.plan.as_deref(), Some("free"));
+    drop(rig);
+
+    // The plan has gone from the file: the tenant is served as one that has none, and other things can be changed.
+    let rig =
+        rig_on(&folder, "\n    slow: { requests_per_second: 1, burst: 3 }\n", "  default_plan: slow\n").await;
+    until_refused(&rig, "acme", "/v1/echo").await;
+    let change = ProfileChange::new().metadata("region", "eu");
+    rig.app().instance().tenants().change(&id("acme"), &change).await.unwrap();
+}

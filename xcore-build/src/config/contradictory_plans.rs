@@ -1,0 +1,54 @@
+//! Plans that are wrong together with the rest of the configuration.
+
+use super::contradictions::{Tree, push};
+use crate::problem::Problems;
+use crate::settings::{Kind, PlanName, Whole};
+use crate::suggest;
+use crate::yaml::Node;
+
+const PLANS: &str = "tenancy.plans";
+
+impl Tree<'_> {
+    pub(super) fn check_plans(&self, problems: &mut Problems) {
+        self.default_plan_is_there(problems);
+        for name in self.plan_names() {
+            self.burst_without_rate(name, problems);
+        }
+    }
+
+    fn plan_names(&self) -> Vec<&str> {
+        let map = self.0.find(PLANS).and_then(Node::map);
+        map.iter().flat_map(|map| &map.entries).map(|entry| entry.key.as_str()).collect()
+    }
+
+    /// Every tenant without a plan of its own would be without limits.
+    fn default_plan_is_there(&self, problems: &mut Problems) {
+        const DEFAULT: &str = "tenancy.default_plan";
+        let Some(default) = self.value::<PlanName>(DEFAULT) else { return };
+        let names = self.plan_names();
+        if names.contains(&default.as_str()) {
+            return;
+        }
+        let help = match suggest::nearest(&default, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.is_empty() => format!("add `plans: {{ {default}: {{ .. }} }}` to `tenancy`"),
+            None => format!("the plans of this configuration are {}", suggest::list(names)),
+        };
+        let message = format!("`{DEFAULT}` is `{default}`, and there is no such plan in `{PLANS}`");
+        push(problems, self.problem(DEFAULT, message), help);
+    }
+
+    fn burst_without_rate(&self, name: &str, problems: &mut Problems) {
+        let burst = format!("{PLANS}.{name}.burst");
+        if self.is_number(&burst) && !self.is_set(&format!("{PLANS}.{name}.requests_per_second")) {
+            let message = format!("`{burst}` has no effect without `requests_per_second`");
+            let help = "add `requests_per_second` to the plan, or remove `burst`";
+            push(problems, self.problem(&burst, message), help.to_owned());
+        }
+    }
+
+    fn is_number(&self, path: &str) -> bool {
+        let node = self.0.find(path).filter(|node| !node.is_pending() && !node.is_null());
+        node.is_some_and(|node| <Whole<1, 1_000_000> as Kind>::read(node).is_ok())
+    }
+}
