@@ -62,6 +62,12 @@ impl Program {
         self.folder.path()
     }
 
+    /// Its folder alone, when nothing of it is to be started any more.
+    #[must_use]
+    pub fn into_folder(self) -> TempDir {
+        self.folder
+    }
+
     /// A command line of it, to be started.
     pub fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(&self.binary);
