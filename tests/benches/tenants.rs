@@ -2,7 +2,8 @@
 //! the same made by their migrations, one after the other; and `migrate` over tenants that are up to date, as a program.
 //!
 //! ```text
-//! cargo bench -p xcore-tests --features postgres --bench tenants
+//! cargo bench -p xcore-tests --features postgres --bench tenants                 # all
+//! cargo bench -p xcore-tests --features postgres --bench tenants -- postgres 50  # one of postgres, sqlite, migrate; so many tenants
 //! ```
 //!
 //! For the migrations, the last of them runs without a transaction, so that there is no template.
@@ -17,8 +18,10 @@ use xcore::{Instance, TenantId};
 use xcore_tests::plugins::tables;
 use xcore_tests::{PostgresServer, Program, Rig};
 
-/// How many tenants are made each way, and how many tables each has beside its notes and tags.
+/// How many tenants are made each way, when no number is given.
 const TENANTS: usize = 200;
+
+/// How many tables each of them has beside its notes and tags.
 const TABLES: usize = 10;
 
 /// How many tenants are up to date.
@@ -34,30 +37,30 @@ fn id(number: usize) -> TenantId {
 }
 
 /// How long each tenant takes. The first ones are made before, the template with them.
-async fn create(url: &str) -> Duration {
+async fn create(url: &str, tenants: usize) -> Duration {
     let app = app(url).await;
     for number in 0..2 {
         app.tenants().create(&id(number)).await.unwrap();
     }
     let begun = Instant::now();
-    for number in 2..TENANTS + 2 {
+    for number in 2..tenants + 2 {
         app.tenants().create(&id(number)).await.unwrap();
     }
-    let each = begun.elapsed() / u32::try_from(TENANTS).unwrap();
+    let each = begun.elapsed() / u32::try_from(tenants).unwrap();
     app.shutdown().await;
     each
 }
 
-async fn compare(what: &str, urls: [&str; 2]) {
+async fn compare(what: &str, urls: [&str; 2], tenants: usize) {
     tables::MORE.store(TABLES, Ordering::Relaxed);
     tables::WITHOUT_TEMPLATE.store(true, Ordering::Relaxed);
-    let by_migrations = create(urls[0]).await;
+    let by_migrations = create(urls[0], tenants).await;
     tables::WITHOUT_TEMPLATE.store(false, Ordering::Relaxed);
-    let from_template = create(urls[1]).await;
+    let from_template = create(urls[1], tenants).await;
     tables::MORE.store(0, Ordering::Relaxed);
     let ratio = by_migrations.as_secs_f64() / from_template.as_secs_f64();
     println!(
-        "{what:<11} {TENANTS} tenants x {TABLES} tables: migrations {by_migrations:>8.1?} each, template {from_template:>8.1?} each, {ratio:.1} times"
+        "{what:<11} {tenants} tenants x {TABLES} tables: migrations {by_migrations:>8.1?} each, template {from_template:>8.1?} each, {ratio:.1} times"
     );
 }
 
@@ -90,17 +93,24 @@ async fn up_to_date() {
 }
 
 fn main() {
-    if std::env::args().any(|argument| argument == "--list") {
-        return;
-    }
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let tenants = words.iter().find_map(|word| word.parse().ok()).unwrap_or(TENANTS);
+    let is_wanted =
+        |name: &str| words.iter().all(|word| word.parse::<usize>().is_ok() || name.contains(word.as_str()));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let server = PostgresServer::get();
-        compare("PostgreSQL", [&server.url().await, &server.url().await]).await;
-        let folders: [TempDir; 2] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
-        let urls =
-            folders.each_ref().map(|folder| format!("sqlite://{}", folder.path().join("data").display()));
-        compare("SQLite", [&urls[0], &urls[1]]).await;
-        up_to_date().await;
+        if is_wanted("postgres") {
+            let server = PostgresServer::get();
+            compare("PostgreSQL", [&server.url().await, &server.url().await], tenants).await;
+        }
+        if is_wanted("sqlite") {
+            let folders: [TempDir; 2] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+            let urls =
+                folders.each_ref().map(|folder| format!("sqlite://{}", folder.path().join("data").display()));
+            compare("SQLite", [&urls[0], &urls[1]], tenants).await;
+        }
+        if is_wanted("migrate") {
+            up_to_date().await;
+        }
     });
 }

@@ -31,6 +31,9 @@ use crate::tenancy::{TenantId, Turns};
 /// How long another process may take to create or delete a tenant that this one wants to. Hooks of plugins run meanwhile.
 const WAIT: Duration = Duration::from_secs(60);
 
+/// For how long the session is kept without a claim.
+const KEPT_FOR: Duration = Duration::from_secs(5);
+
 /// How long the server may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -45,6 +48,8 @@ pub(super) struct Claims {
     turns: Turns,
     /// The session that holds the claims, while there are any.
     session: Mutex<Weak<Session>>,
+    /// It is there for a while after the last one, for the next; since when.
+    kept: std::sync::Mutex<Option<(Arc<Session>, Instant)>>,
 }
 
 impl fmt::Debug for Claims {
@@ -56,7 +61,18 @@ impl fmt::Debug for Claims {
 impl Claims {
     pub(super) fn new(options: PgConnectOptions) -> Arc<Self> {
         let session = Mutex::new(Weak::new());
-        Arc::new(Self { options, runtime: Handle::current(), turns: Turns::default(), session })
+        let kept = std::sync::Mutex::default();
+        Arc::new(Self { options, runtime: Handle::current(), turns: Turns::default(), session, kept })
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Option<(Arc<Session>, Instant)>> {
+        // Nothing that can panic happens under the lock.
+        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Lets go of the session, unless it has claims.
+    pub(super) fn close(&self) {
+        drop(self.kept().take());
     }
 
     /// Waits for the claim on a tenant. Cancellation safe.
@@ -81,7 +97,7 @@ impl Claims {
     }
 
     async fn wait_for(
-        &self,
+        self: &Arc<Self>,
         tenant: TenantId,
         deadline: Instant,
         turn: OwnedMutexGuard<()>,
@@ -91,7 +107,10 @@ impl Claims {
         let mut has_lost_one = false;
         loop {
             match session.try_lock(claim_key(&tenant)).await {
-                Ok(true) => return Ok(Claim { tenant, held: Some((session, turn)) }),
+                Ok(true) => {
+                    let claims = Arc::downgrade(self);
+                    return Ok(Claim { tenant, claims, held: Some((session, turn)) });
+                }
                 Ok(false) => {}
                 // It may have died long ago: nobody looks at it while hooks run.
                 Err(_lost) if !has_lost_one => {
@@ -178,6 +197,7 @@ impl Drop for Session {
 /// A claim that is held.
 pub(super) struct Claim {
     tenant: TenantId,
+    claims: Weak<Claims>,
     /// `None` only while it is being dropped.
     held: Option<(Arc<Session>, OwnedMutexGuard<()>)>,
 }
@@ -197,12 +217,20 @@ impl TenantClaim for Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         let Some((session, turn)) = self.held.take() else { return };
-        let lock = claim_key(&self.tenant);
+        let (lock, claims) = (claim_key(&self.tenant), Weak::clone(&self.claims));
         session.runtime.clone().spawn(async move {
             if let Err(error) = session.unlock(lock).await {
                 tracing::debug!(%error, "the session of the claims was lost");
             }
             drop(turn);
+            let now = Instant::now();
+            if let Some(claims) = claims.upgrade() {
+                *claims.kept() = Some((session, now));
+            }
+            sleep(KEPT_FOR).await;
+            if let Some(claims) = claims.upgrade() {
+                drop(claims.kept().take_if(|(_, since)| *since == now));
+            }
         });
     }
 }

@@ -165,7 +165,7 @@ impl Postgres {
     }
 
     /// Waits for the right to work on a schema, in a session beside those of the pool.
-    async fn operate(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
+    pub(super) async fn operate(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
         let permit = self.operators.acquire().await?;
         if self.pool.is_closed() { Err(DatabaseError::Closed) } else { Ok(permit) }
     }
@@ -553,7 +553,8 @@ impl Backend for Postgres {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
-            tokio::join!(self.pool.close(), self.copies.close());
+            self.claims.close();
+            tokio::join!(self.pool.close(), self.copies.close(), self.replay.close());
         }
         .boxed()
     }

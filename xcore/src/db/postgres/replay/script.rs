@@ -1,12 +1,14 @@
 //! Makes tenants by replaying the template.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, Executor};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 use super::capture::{Script, capture, in_schema};
+use crate::db::postgres::connection::Connection;
 use crate::db::postgres::schema::{self, Found, lock_key};
 use crate::db::postgres::service::Doubts;
 use crate::db::postgres::target::{Role, Target};
@@ -20,10 +22,47 @@ pub(in crate::db::postgres) struct Replay {
     /// The script; `None` when tenants are made by running their migrations.
     known: OnceLock<Option<Script>>,
     making: Mutex<()>,
+    kept: Arc<Kept>,
     /// How many tenants this process has made, or begun to.
     made: AtomicUsize,
     #[cfg(test)]
     pub(in crate::db::postgres) replayed: AtomicUsize,
+}
+
+/// For how long the session that has made a tenant is there for the next one.
+const KEPT_FOR: Duration = Duration::from_secs(5);
+
+/// The session of the tenant that was made last, and since when it is kept.
+#[derive(Debug, Default)]
+struct Kept(std::sync::Mutex<Option<(Connection, Instant)>>);
+
+impl Kept {
+    fn locked(&self) -> MutexGuard<'_, Option<(Connection, Instant)>> {
+        // Nothing that can panic happens under the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Option<Connection> {
+        self.locked().take().map(|(session, _)| session)
+    }
+
+    /// The one that is kept since then.
+    fn take_of(&self, since: Instant) -> Option<Connection> {
+        self.locked().take_if(|(_, kept)| *kept == since).map(|(session, _)| session)
+    }
+
+    /// What it gives has no place.
+    fn put(&self, session: Connection, now: Instant) -> Option<Connection> {
+        self.locked().replace((session, now)).map(|(session, _)| session)
+    }
+}
+
+impl Replay {
+    pub(in crate::db::postgres) async fn close(&self) {
+        if let Some(session) = self.kept.take() {
+            session.close().await;
+        }
+    }
 }
 
 impl Postgres {
@@ -39,9 +78,7 @@ impl Postgres {
         }
         let Some(script) = self.script(migrations).await else { return Ok(false) };
         let target = Target::Tenant(*id);
-        let (mut operator, _permit) = self.operator().await?;
-        // Given free with the session.
-        claim::wait_for(operator.raw(), lock_key(target)).await?;
+        let (mut operator, _permit) = self.replayer(lock_key(target)).await?;
         let made = async {
             if schema::look(operator.raw(), id).await? != Found::Nothing {
                 return Ok(false);
@@ -67,12 +104,48 @@ impl Postgres {
             }
         }
         .await;
-        operator.close().await;
+        self.keep(operator, made.is_ok()).await;
         #[cfg(test)]
         if let Ok(true) = made {
             self.replay.replayed.fetch_add(1, Ordering::Relaxed);
         }
         made
+    }
+
+    /// A session that holds this lock, perhaps one that has made a tenant before: it knows the server's catalog already.
+    async fn replayer(&self, lock: i64) -> Result<(Connection, OwnedSemaphorePermit), DatabaseError> {
+        let permit = self.operate().await?;
+        if let Some(mut kept) = self.replay.kept.take() {
+            if claim::wait_for(kept.raw(), lock).await.is_ok() {
+                return Ok((kept, permit));
+            }
+            kept.close().await;
+        }
+        let mut fresh = Connection::open(&self.options, Instant::now()).await?;
+        claim::wait_for(fresh.raw(), lock).await?;
+        Ok((fresh, permit))
+    }
+
+    /// Gives the lock free, and keeps the session for a while as if it were new.
+    async fn keep(&self, mut session: Connection, is_sound: bool) {
+        let is_new = is_sound && session.raw().execute("DISCARD ALL").await.is_ok();
+        if !is_new || self.pool.is_closed() {
+            return session.close().await;
+        }
+        let now = Instant::now();
+        // One is enough.
+        let other = self.replay.kept.put(session, now);
+        let kept = Arc::downgrade(&self.replay.kept);
+        self.pool.runtime.spawn(async move {
+            if let Some(other) = other {
+                other.close().await;
+            }
+            tokio::time::sleep(KEPT_FOR).await;
+            let old = kept.upgrade().and_then(|kept| kept.take_of(now));
+            if let Some(old) = old {
+                old.close().await;
+            }
+        });
     }
 
     /// The script, made when this process makes its second tenant: for one alone it takes longer than it saves. Nobody waits for
