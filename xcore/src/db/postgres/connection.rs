@@ -212,11 +212,12 @@ impl<S: Switch> Connection<S> {
     /// Makes the session as good as new. It then stands nowhere (I4).
     pub(super) async fn reset(&mut self) -> Result<(), sqlx::Error> {
         self.stands = None;
+        self.session.reset().await?;
+        // Not before: a reset that is cut short has perhaps not begun.
         #[cfg(test)]
         {
             self.fresh = true;
         }
-        self.session.reset().await?;
         self.stands = Some(Target::Nobody);
         Ok(())
     }
