@@ -58,9 +58,21 @@ pub(super) fn begin_text(options: &TransactionOptions) -> String {
     text
 }
 
+/// Begins a transaction on a session that is ready for it, or on another one when this had died in the pool: nothing of the caller's was
+/// sent yet.
+async fn begin_on(lease: &mut Lease, text: &str, way: Way) -> Result<(), DbErr> {
+    let begun = lease.begin(text).await;
+    if !begun.as_ref().is_err_and(run::is_broken_by) {
+        return begun;
+    }
+    lease.renew().await?;
+    lease.stand_as(way).await?;
+    lease.begin(text).await
+}
+
 impl PostgresSession {
     pub(super) async fn begin(mut lease: Lease, options: TransactionOptions) -> Result<Self, DbErr> {
-        lease.begin(&begin_text(&options)).await?;
+        begin_on(&mut lease, &begin_text(&options), Way::Switched).await?;
         Ok(Self { lease, level: 1, stage: Stage::ByPath, options, untouched: true })
     }
 
@@ -84,14 +96,7 @@ impl PostgresSession {
             self.lease.undo_begin().await?;
         }
         self.lease.stand_as(way).await?;
-        let mut begun = self.lease.begin(&text).await;
-        if begun.as_ref().is_err_and(run::is_broken_by) {
-            // The session had died in the pool.
-            self.lease.renew().await?;
-            self.lease.stand_as(way).await?;
-            begun = self.lease.begin(&text).await;
-        }
-        begun?;
+        begin_on(&mut self.lease, &text, way).await?;
         self.stage = if way == Way::InFull { Stage::InFull { texts } } else { Stage::ByPath };
         Ok(())
     }
