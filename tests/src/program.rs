@@ -196,15 +196,16 @@ impl Server {
         (ended, log)
     }
 
-    /// Asks it to stop and waits until it has ended well.
+    /// Asks it to stop and waits until it has ended well; its log.
     ///
     /// # Panics
     /// When it ends otherwise.
     #[track_caller]
-    pub fn stop(self) {
+    pub fn stop(self) -> String {
         self.terminate();
         let (status, log) = self.wait();
         assert!(status.success(), "{status}: {log}");
+        log
     }
 
     fn end(&mut self) {

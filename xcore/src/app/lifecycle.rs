@@ -14,7 +14,7 @@ use super::watch::NOTICED;
 use super::{TenantError, Tenants};
 use crate::error::Error;
 use crate::plugin::{AnyMounted, TenantHook, chain};
-use crate::tenancy::{Hold, State, StoreError, Tenant, TenantId, TenantRecord};
+use crate::tenancy::{State, StoreError, Tenant, TenantId, TenantRecord};
 
 /// How many tenants a start works on at once. A hook that is stuck keeps one of these places until it is given up.
 const RECOVERED_AT_ONCE: usize = 8;
@@ -157,7 +157,7 @@ impl Tenants {
     /// be gone. A step that fails leaves the tenant held.
     fn hold_if_stateless(&self, id: &TenantId) {
         if !self.store().is_managed() {
-            self.runtime.admission.directory.hold(id, Hold::HalfMade);
+            self.runtime.admission.directory.hold(id);
         }
     }
 
@@ -175,7 +175,7 @@ impl Tenants {
             // An entry that slipped in while an earlier tenant of this name was deleted.
             cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
         }
-        if is_whole { self.note_version(id).await } else { self.migrate_as(record).await.map(drop) }
+        if is_whole { self.note_version(record).await } else { self.migrate_as(record).await.map(drop) }
     }
 
     /// Goes on with a deletion, from whatever step it has reached.

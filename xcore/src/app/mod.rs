@@ -9,6 +9,7 @@ mod definition;
 mod directory_columns;
 mod directory_credentials;
 mod directory_table;
+mod directory_versions;
 mod existence;
 mod fleet;
 mod instance;

@@ -83,6 +83,7 @@ mod store;
 mod tenant;
 mod turns;
 mod usage;
+mod window;
 
 pub use directory::Directory;
 pub use error::{Suspended, TenancyError};
@@ -92,11 +93,12 @@ pub use source::{Named, TenantSource};
 pub use state::State;
 pub use store::{Change, DirectoryStore, StoreError, TenantRecord, Times};
 pub use tenant::Tenant;
+pub use window::DataVersion;
 
 pub(crate) use admission::{Admission, Asks, Preadmitted};
 pub(crate) use chain::{Chain, Link};
 pub(crate) use credentials::{CredentialStore, Credentials, KeyHash, Owner, hash_of, hex, new_key};
-pub(crate) use directory::{DirectorySettings, Hold};
+pub(crate) use directory::DirectorySettings;
 pub(crate) use head::value_of;
 pub(crate) use host::Hosts;
 pub(crate) use path::{nameless, split};
@@ -108,3 +110,4 @@ pub(crate) use sources::Sources;
 pub(crate) use store::{Existence, FixedStore, OpenStore};
 pub(crate) use turns::Turns;
 pub(crate) use usage::{Limit, OverLimit, Standing};
+pub(crate) use window::{Gap, Window};
