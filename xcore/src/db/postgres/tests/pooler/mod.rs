@@ -3,6 +3,7 @@
 mod apart;
 mod cancellation;
 mod chaos;
+mod in_full;
 mod metrics;
 mod notices;
 mod probe;
