@@ -136,6 +136,9 @@ fn plans(config: &Config) -> Plans {
             .requests_per_second
             .map(|per_second| Rate { per_second, burst: plan.burst.unwrap_or(per_second) }),
         concurrent_requests: plan.concurrent_requests,
+        connections: plan.database_connections,
+        jobs: plan.jobs,
+        concurrent_jobs: plan.concurrent_jobs,
     };
     let by_name: BTreeMap<_, _> =
         config.plans.iter().map(|(name, limits)| (name.clone(), Arc::new(plan(limits)))).collect();

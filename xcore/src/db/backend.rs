@@ -30,6 +30,16 @@ pub(crate) enum Scope {
     Directory,
 }
 
+impl Scope {
+    /// The tenant whose plan counts the connection.
+    pub(super) fn tenant(&self) -> Option<&Tenant> {
+        match self {
+            Self::Tenant(tenant) => Some(tenant),
+            Self::Shared | Self::Directory => None,
+        }
+    }
+}
+
 /// Which database an operation of the operator works on. It names a tenant that need not be active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place<'a> {

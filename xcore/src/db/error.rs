@@ -243,6 +243,18 @@ pub enum DatabaseError {
         /// How long the caller waited.
         waited: Duration,
     },
+    /// The tenant holds as many connections as its plan allows. The answer of an action is 429 then, as for other limits of the plan.
+    #[error(
+        "tenant `{tenant}` holds all {connections} database connections that its plan allows, none became free within {waited:?}; use `ctx.db` for fewer things at once, and not while a transaction or stream of yours is open, or raise `database_connections` of the plan"
+    )]
+    PlanConnections {
+        /// The tenant.
+        tenant: TenantId,
+        /// How many the plan allows.
+        connections: usize,
+        /// How long the caller waited.
+        waited: Duration,
+    },
     /// Another transaction of this database kept writing.
     #[error(
         "another transaction kept writing to this database for {waited:?}; keep write transactions short, and do not write through `ctx.db` while a transaction of yours is open"
@@ -342,6 +354,7 @@ impl DatabaseError {
         match self {
             Self::TooManyOpen { .. }
             | Self::NoConnection { .. }
+            | Self::PlanConnections { .. }
             | Self::PoolerBusy { .. }
             | Self::WriterBusy { .. }
             | Self::Removing { .. }

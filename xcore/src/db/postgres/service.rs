@@ -158,7 +158,7 @@ impl Postgres {
 
     async fn lease(&self, scope: &Scope) -> Result<Lease, DatabaseError> {
         check_life(scope)?;
-        let lease = self.pool.lend(self.target(scope)).await?;
+        let lease = self.pool.lend_for(scope.tenant(), self.target(scope), Way::Switched).await?;
         // It may have ended while a session was waited for.
         check_life(scope)?;
         Ok(lease)
@@ -353,7 +353,7 @@ impl Backend for Postgres {
             check_life(scope)?;
             let session: Box<dyn Session> = match self.target(scope) {
                 Target::Tenant(id) if self.pool.plain.is_plain(&id) => {
-                    let lease = self.pool.lend_for(Target::Tenant(id), Way::InFull).await?;
+                    let lease = self.pool.lend_for(scope.tenant(), Target::Tenant(id), Way::InFull).await?;
                     check_life(scope)?;
                     Box::new(PostgresSession::begin_later(lease, options, Arc::clone(&self.texts)))
                 }

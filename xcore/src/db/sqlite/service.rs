@@ -132,7 +132,7 @@ impl Sqlite {
     }
 
     async fn lease(&self, scope: &Scope, verdict: Verdict) -> Result<Lease, DatabaseError> {
-        OpenFile::lend(self.file(scope).await?, verdict.writes).await
+        OpenFile::lend_to(scope.tenant(), self.file(scope).await?, verdict.writes).await
     }
 
     /// Makes a file that does not exist, and finishes one whose making was cut short.
@@ -300,7 +300,7 @@ impl Backend for Sqlite {
     ) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>> {
         async move {
             let begin = Begin::of(&options);
-            let lease = OpenFile::lend(self.file(scope).await?, begin.writes()).await?;
+            let lease = OpenFile::lend_to(scope.tenant(), self.file(scope).await?, begin.writes()).await?;
             let session: Box<dyn Session> = Box::new(SqliteSession::begin(lease, begin).await?);
             Ok(session)
         }
@@ -309,7 +309,7 @@ impl Backend for Sqlite {
 
     fn pin<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>> {
         async move {
-            let lease = OpenFile::lend(self.file(scope).await?, false).await?;
+            let lease = OpenFile::lend_to(scope.tenant(), self.file(scope).await?, false).await?;
             let session: Box<dyn Session> = Box::new(SqliteSession::pin(lease));
             Ok(session)
         }

@@ -92,7 +92,7 @@ impl Pooled {
 
     async fn unit(&self, scope: &Scope, options: &TransactionOptions) -> Result<Unit, DatabaseError> {
         check_life(scope)?;
-        let unit = self.units.begin(self.direct.target(scope), options).await?;
+        let unit = self.units.begin(scope.tenant(), self.direct.target(scope), options).await?;
         // It may have ended while a connection was waited for.
         check_life(scope)?;
         Ok(unit)
