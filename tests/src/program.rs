@@ -56,6 +56,13 @@ impl Program {
         self
     }
 
+    /// Sets a variable for every start.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.settings.push((name.to_owned(), value.into()));
+        self
+    }
+
     /// Where `xcore.yaml` is.
     #[must_use]
     pub fn folder(&self) -> &Path {
