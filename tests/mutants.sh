@@ -7,6 +7,7 @@
 #   tests/mutants.sh scopes     what keeps tenants and actions of no tenant apart at run time: about a minute each
 #   tests/mutants.sh limits     what plans allow: about a minute each
 #   tests/mutants.sh template   what is refused as a template of tenants: about a minute each, with a PostgreSQL server
+#   tests/mutants.sh archive    what keeps archives honest: about two minutes each
 #
 # Works on a copy in target/mutants. A mutant that no test notices is printed and makes the script fail.
 set -uo pipefail
@@ -151,6 +152,31 @@ if [[ $what == all || $what == template ]]; then
     tests=(cargo test -q -p xcore-tests --features postgres --test fleet a_template_of_another)
     mutate xcore/src/db/postgres/replay/template.rs 'if found == mark' 'if found.starts_with(MARK)'
     mutate xcore/src/db/postgres/replay/template.rs 'if !found\.starts_with\(MARK\)' 'if false'
+fi
+
+if [[ $what == all || $what == archive ]]; then
+    tests=(cargo test -q -p xcore --lib --all-features archive::)
+    mutate xcore/src/app/archive/read.rs 'if hex\(hash\) == member\.sha256' 'if true || hex(hash) == member.sha256'
+    tests=(cargo test -q -p xcore-tests --all-features --test archive -- damaged)
+    mutate xcore/src/app/archive/read.rs 'found\.sha256 != said\.sha256' 'false'
+    mutate xcore/src/app/archive/read.rs 'texts\.checksum != hash\.as_bytes\(\)' 'false'
+    mutate xcore/src/app/archive/read.rs 'found\.len\(\) != manifest\.members\.len\(\)' 'false'
+    mutate xcore/src/app/archive/read.rs '!entry\.header\(\)\.entry_type\(\)\.is_file\(\)' 'false'
+    mutate xcore/src/app/archive/read.rs 'Some\(format\) if format == FORMAT\.to_string\(\)' 'Some(_format)'
+    mutate xcore/src/app/archive/manifest.rs 'if names\.eq\(expected\)' 'if { let _ = names.eq(expected); true }'
+    mutate xcore/src/db/transfer.rs 'if sent == taken' 'if sent == taken || true'
+    mutate xcore/src/db/transfer.rs 'if !unknown\.is_empty\(\)' 'if false'
+    mutate xcore/src/db/sqlite/transfer/take.rs 'if let Some\(row\) = connection\.fetch_optional\(BROKEN\)\.await\?' \
+        'if let (Some(row), true) = (connection.fetch_optional(BROKEN).await?, false)'
+    tests=(cargo test -q -p xcore-tests --all-features --test archive -- sqlite postgres)
+    mutate xcore/src/db/sqlite/transfer/send.rs 'send_table\(connection, id, table, out\)' \
+        '{ run(connection, "COMMIT; BEGIN").await?; send_table(connection, id, table, out) }'
+    mutate xcore/src/db/postgres/transfer/send.rs 'ISOLATION LEVEL REPEATABLE READ' 'ISOLATION LEVEL READ COMMITTED'
+    mutate xcore/src/db/postgres/transfer/mod.rs '\{role\}SET LOCAL search_path' '{role:.0}SET LOCAL search_path'
+    mutate xcore/src/app/archive/export.rs 'self\.refuse_other_tables\(id, database\)\.await\?;' ''
+    tests=(cargo test -q -p xcore-tests --all-features --test archive -- killed)
+    mutate xcore/src/app/archive/receive.rs 'store\(\)\.insert_importing\(' 'store().insert('
+    mutate xcore/src/app/tenants.rs 'self\.get\(id\)\.await\?\.state == State::Importing' 'false'
 fi
 
 echo

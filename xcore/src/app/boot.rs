@@ -321,12 +321,14 @@ async fn start(app: &Instance) -> Result<(), BootError> {
     let notices = inner.runtime.database.as_ref().and_then(Servers::notices);
     let (changes, changed) = tokio::sync::watch::channel(());
     let watching = tokio::spawn(watch::watch(Arc::downgrade(inner), notices, changes));
+    let undoing = tokio::spawn(watch::undo_imports(Arc::downgrade(inner), changed.clone()));
     let following = tokio::spawn(watch::follow(Arc::downgrade(inner), changed));
     let mut tasks = inner.tasks.lock().unwrap_or_else(|broken| broken.into_inner());
     let ticking = tokio::spawn(watch::tick(Arc::downgrade(inner)));
     if !awaited.is_empty() {
         tasks.push(tokio::spawn(watch::migrate_later(Arc::downgrade(inner), awaited)).abort_handle());
     }
+    tasks.push(undoing.abort_handle());
     tasks.extend([ticking.abort_handle(), watching.abort_handle(), following.abort_handle()]);
     Ok(())
 }

@@ -172,6 +172,34 @@ impl DirectoryTable {
     pub(super) fn new(db: SharedDb) -> Self {
         Self { db, has_version: AtomicBool::new(false) }
     }
+
+    async fn insert_as(&self, id: &TenantId, servers: &[Arc<str>], state: State) -> Result<(), StoreError> {
+        let now = now();
+        let change = self.db.begin().await.map_err(failed)?;
+        // The number is never used again, also not when the tenant is deleted and made again.
+        let life = bump(&change).await.map_err(failed)?;
+        // That number is one row, so nobody else places a tenant until this is committed.
+        let server = least_used(&change, servers).await.map_err(failed)?;
+        let row = tenant::ActiveModel {
+            id: Set(id.to_string()),
+            state: Set(state.as_str().to_owned()),
+            version: Set(None),
+            life: Set(life),
+            server: Set(server),
+            created_at: Set(now),
+            updated_at: Set(now),
+            since: Set(Some(now)),
+            ..Default::default()
+        };
+        match tenant::Entity::insert(row).exec_without_returning(&change).await {
+            Ok(_) => {}
+            Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+                return Err(StoreError::Exists { id: *id });
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        change.commit().await.map_err(failed)
+    }
 }
 
 /// Tells other processes, in the transaction of the change, and gives the new revision.
@@ -240,31 +268,11 @@ impl DirectoryStore for DirectoryTable {
     }
 
     async fn insert(&self, id: &TenantId, servers: &[Arc<str>]) -> Result<(), StoreError> {
-        let now = now();
-        let change = self.db.begin().await.map_err(failed)?;
-        // The number is never used again, also not when the tenant is deleted and made again.
-        let life = bump(&change).await.map_err(failed)?;
-        // That number is one row, so nobody else places a tenant until this is committed.
-        let server = least_used(&change, servers).await.map_err(failed)?;
-        let row = tenant::ActiveModel {
-            id: Set(id.to_string()),
-            state: Set(State::Provisioning.as_str().to_owned()),
-            version: Set(None),
-            life: Set(life),
-            server: Set(server),
-            created_at: Set(now),
-            updated_at: Set(now),
-            since: Set(Some(now)),
-            ..Default::default()
-        };
-        match tenant::Entity::insert(row).exec_without_returning(&change).await {
-            Ok(_) => {}
-            Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
-                return Err(StoreError::Exists { id: *id });
-            }
-            Err(error) => return Err(failed(error)),
-        }
-        change.commit().await.map_err(failed)
+        self.insert_as(id, servers, State::Provisioning).await
+    }
+
+    async fn insert_importing(&self, id: &TenantId, servers: &[Arc<str>]) -> Result<(), StoreError> {
+        self.insert_as(id, servers, State::Importing).await
     }
 
     async fn advance_because(

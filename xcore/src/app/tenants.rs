@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use xcore_build::config::DbRole;
 
+use super::ArchiveError;
 use crate::db::{Database, DatabaseError, MigrationReport, Migrations, Servers};
 use crate::error::Error;
 use crate::plugin::{AnyMounted, Runtime};
@@ -98,6 +99,13 @@ pub enum TenantError {
         id: TenantId,
         /// Its server.
         server: String,
+    },
+    /// The tenant could not be exported, imported or cloned.
+    #[error(transparent)]
+    Archive {
+        /// Why.
+        #[from]
+        source: ArchiveError,
     },
     /// The directory refused.
     #[error("the directory refused")]
@@ -313,6 +321,9 @@ impl Tenants {
     /// When there is no such tenant, or a step fails. A step that failed is tried again by the
     /// next start, and a server that runs.
     pub async fn delete(&self, id: &TenantId) -> Result<(), TenantError> {
+        if self.store().is_managed() && self.get(id).await?.state == State::Importing {
+            return self.undo_import(id).await;
+        }
         self.begin_deleting(id).await?;
         self.finish_deleting(id).await
     }

@@ -16,7 +16,7 @@ use futures_util::stream::BoxStream;
 use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, Statement, TransactionOptions, Values};
 
 use super::drift::Drift;
-use super::{DatabaseError, Finding, MigrationReport, Migrations};
+use super::{DatabaseError, Finding, Inlet, MigrationReport, Migrations, Outlet, Taken};
 use crate::tenancy::{Tenant, TenantId};
 
 /// Whose data a statement works on.
@@ -221,6 +221,12 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
         ids: &'a [TenantId],
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<Vec<Drift>, DatabaseError>>;
+
+    /// Sends all rows of a tenant's database, as they were at one moment, while it is used.
+    fn send<'a>(&'a self, id: &'a TenantId, out: Outlet) -> BoxFuture<'a, Result<(), DatabaseError>>;
+
+    /// Puts rows into a tenant's database in place of those there are, which migrations may have written. All that come, or none.
+    fn take<'a>(&'a self, id: &'a TenantId, rows: Inlet) -> BoxFuture<'a, Result<Taken, DatabaseError>>;
 
     /// What is wrong with the rights that the process and its tenants have. Nothing where there are no rights.
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, DatabaseError>> {

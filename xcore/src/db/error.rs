@@ -338,6 +338,17 @@ pub enum DatabaseError {
         /// Its name.
         schema: &'static str,
     },
+    /// What the tenant's database holds cannot be exported, or not be taken from where it comes.
+    #[error("the data of tenant `{tenant}` cannot be exported, imported or cloned: {problem}")]
+    NotTransferable {
+        /// The tenant.
+        tenant: TenantId,
+        /// What is in the way.
+        problem: String,
+    },
+    /// Whoever sent the rows of a tenant, or was to take them, has stopped half-way.
+    #[error("the transfer of a tenant's data was cut short")]
+    CutShort,
     /// The database could not be opened or an internal statement failed.
     #[error("the database could not be opened or read")]
     Engine {

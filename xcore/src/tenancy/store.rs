@@ -163,6 +163,10 @@ pub trait DirectoryStore: Send + Sync + 'static {
     /// Adds a tenant in state provisioning, on that of the `servers` that has the least tenants; the first of them when several have
     /// the least. Of two that race for one name, one gets [`StoreError::Exists`].
     async fn insert(&self, id: &TenantId, servers: &[Arc<str>]) -> Result<(), StoreError>;
+    /// As [`DirectoryStore::insert`], in state importing. Only where states are kept.
+    async fn insert_importing(&self, _: &TenantId, _: &[Arc<str>]) -> Result<(), StoreError> {
+        Err(STATELESS)
+    }
     /// Moves a tenant in this life of it from one state to another; `false` when it was not in `from`, or in another life.
     /// The reason is that of the new state.
     async fn advance_because(
@@ -202,6 +206,12 @@ pub trait DirectoryStore: Send + Sync + 'static {
     /// A number that changes with every change that any process makes.
     async fn revision(&self) -> Result<i64, StoreError>;
 }
+
+/// Half a tenant must not be taken for a whole one.
+const STATELESS: StoreError = StoreError::Stateless {
+    kind: "not managed",
+    remedy: "set `tenancy.directory: managed` to import and clone tenants",
+};
 
 /// The tenants that `xcore.yaml` names, for an app without a database.
 pub(crate) struct FixedStore {

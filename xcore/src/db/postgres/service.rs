@@ -33,7 +33,9 @@ use crate::db::backend::{Backend, Place, Replica, Rows, Scope, Session, Sql, Ten
 use crate::db::drift::Drift;
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
-use crate::db::{DatabaseError, DatabaseSettings, DbRole, Finding, MigrationReport, Migrations};
+use crate::db::{
+    DatabaseError, DatabaseSettings, DbRole, Finding, Inlet, MigrationReport, Migrations, Outlet, Taken,
+};
 use crate::tenancy::TenantId;
 
 /// How many schemas one process makes, migrates or drops at once: each takes a session beside those of the pool.
@@ -539,6 +541,14 @@ impl Backend for Postgres {
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<Vec<Drift>, DatabaseError>> {
         self.compare(ids, migrations).boxed()
+    }
+
+    fn send<'a>(&'a self, id: &'a TenantId, out: Outlet) -> BoxFuture<'a, Result<(), DatabaseError>> {
+        self.send_rows(id, out).boxed()
+    }
+
+    fn take<'a>(&'a self, id: &'a TenantId, rows: Inlet) -> BoxFuture<'a, Result<Taken, DatabaseError>> {
+        self.take_rows(id, rows).boxed()
     }
 
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, DatabaseError>> {

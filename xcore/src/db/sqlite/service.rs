@@ -23,7 +23,9 @@ use crate::db::backend::DriverRow;
 use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
 use crate::db::drift::Drift;
 use crate::db::rows::RowStream;
-use crate::db::{DatabaseError, DatabaseSettings, MigrationReport, Migrations, OpenMode};
+use crate::db::{
+    DatabaseError, DatabaseSettings, Inlet, MigrationReport, Migrations, OpenMode, Outlet, Taken,
+};
 use crate::tenancy::TenantId;
 
 /// How long another process may take to create or delete a tenant that this one wants to. Hooks of plugins run meanwhile.
@@ -437,6 +439,14 @@ impl Backend for Sqlite {
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<Vec<Drift>, DatabaseError>> {
         self.compare(ids, migrations).boxed()
+    }
+
+    fn send<'a>(&'a self, id: &'a TenantId, out: Outlet) -> BoxFuture<'a, Result<(), DatabaseError>> {
+        self.send_rows(id, out).boxed()
+    }
+
+    fn take<'a>(&'a self, id: &'a TenantId, rows: Inlet) -> BoxFuture<'a, Result<Taken, DatabaseError>> {
+        self.take_rows(id, rows).boxed()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
