@@ -77,8 +77,13 @@
 //! replica never shows an earlier tenant of the same name, however far it is behind. It is asked every second whether it is one and of
 //! this cluster; for that the user of the database needs the right to call `pg_control_system()`, which everybody has by default.
 //! When it is away, has not got the tenant or a table yet, or has to cancel a read, the primary answers. A process keeps one session
-//! more per replica. Statements are not sent in full to a replica: a session is switched to its tenant there. It has the rights of the
+//! more per replica. Statements are not sent in full to a replica, because only a switch asks whether the schema is that of this tenant: a
+//! session is switched there whenever it serves another tenant than before, so with many tenants a replica takes load off the primary and
+//! does not make a read faster. It has the rights of the
 //! login in the replica's address, so `db_role: set_role` and `login` are refused with replicas when the app is built.
+//!
+//! After a failover, a replica that still follows the old primary is of the same cluster and not told apart: it answers with what was
+//! true before the failover, and gets older. So let every replica follow the new primary, or end it, before the app is told of the new one.
 //!
 //! # Rights and addresses
 //! Whose rights a tenant has is `tenancy.db_role`:
@@ -87,7 +92,7 @@
 //! |---|---|---|---|
 //! | `shared` | the login of the address, for all tenants | mistakes. Raw SQL that names another tenant's schema reaches it | nothing |
 //! | `set_role` | a role per tenant, which that login takes on with the search path | also names of other schemas, and reads of the framework's own. Not SQL of an attacker: `RESET ROLE` or `set_config('role', ..)` in the same text puts the role off | a switch for each change of tenant |
-//! | `login` | a login per tenant | that too: no SQL gets out of it | a connection serves one tenant. With fewer `connections` than tenants at work, connections are closed and opened all the time |
+//! | `login` | a login per tenant | that too: no SQL gets out of it | a connection serves one tenant. With fewer `connections` than tenants at work, connections are closed and opened all the time. Once a second the framework asks for what was defined, with the login of the address: allow one connection more for that, or it takes the place of the tenant that has not been there for longest |
 //!
 //! The last two make a role `xcore_HASH_TENANT` per tenant, which owns its schema, and a group `xcore_tenants_HASH`, which may read and write rows of the
 //! shared tables. The login of the address needs `CREATEROLE` and `CREATE` on the database, and should be no superuser, which `check` refuses in
