@@ -6,6 +6,7 @@
 #   tests/mutants.sh proofs     every proof in xcore/src/plugin/proof: about a minute each
 #   tests/mutants.sh scopes     what keeps tenants and actions of no tenant apart at run time: about a minute each
 #   tests/mutants.sh limits     what plans allow: about a minute each
+#   tests/mutants.sh rename     what keeps a renamed tenant from the next of its name: about a minute each
 #
 # Works on a copy in target/mutants. A mutant that no test notices is printed and makes the script fail.
 set -uo pipefail
@@ -121,6 +122,21 @@ if [[ $what == all || $what == limits ]]; then
     mutate xcore/src/tenancy/profile.rs 'rules\.plans\.check\(plan\)\?;' ''
     mutate xcore/src/plugin/serve.rs 'let is_counted = ' 'let is_counted = true || '
     mutate xcore/src/plugin/scoped.rs 'tenant\.filter\(\|_\| is_counted\)' 'tenant.filter(|_| false && is_counted)'
+fi
+
+if [[ $what == all || $what == rename ]]; then
+    tests=(cargo test -q -p xcore --lib directory_rename::)
+    mutate xcore/src/app/directory_rename.rs 'move_all\(change, \(&old\.id, old\.life\), \(&new\.id, new\.life\)\)\.await\?;' ''
+    tests=(cargo test -q -p xcore-tests --test rename)
+    mutate xcore/src/app/rename.rs 'self\.runtime\.admission\.directory\.end_life\(id, life\);' ''
+    mutate xcore/src/app/rename.rs 'self\.give_jobs\(&jobs, id, &to\)\.await\?;' 'self.leave(id).await?;'
+    mutate xcore/src/app/rename.rs 'cache\.forget_tenant\(name\)\.await' 'Ok::<u64, crate::cache::CacheError>(0)'
+    # A pool that does not forget: the file goes on being open by its old name.
+    mutate xcore/src/db/sqlite/rename.rs 'self\.registry\.evacuate\(id\)\.await\?' '()'
+    tests=(cargo test -q -p xcore --lib --all-features db::postgres::tests::rename)
+    mutate xcore/src/db/postgres/rename.rs 'wait_until_unused\(operator\.raw\(\), &id, waited\)\.await\?;' ''
+    mutate xcore/src/db/postgres/rename.rs 'if names\(' 'if false && names('
+    mutate xcore/src/db/postgres/replay/spares.rs 'spare\.made < looked' 'true'
 fi
 
 echo

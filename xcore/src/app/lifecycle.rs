@@ -96,7 +96,9 @@ impl Tenants {
         let (work, finished) = match record.state {
             State::Provisioning | State::Failed => ("creation", self.finish_creating(&record.id).await),
             State::Deleting => ("deletion", self.finish_deleting(&record.id).await),
-            State::Active | State::Suspended | State::Foreign => return true,
+            State::Renaming => ("renaming", self.finish_renaming(&record.id).await),
+            // A reserved name is the affair of the tenant that gets it.
+            State::Active | State::Suspended | State::Reserved | State::Foreign => return true,
         };
         match &finished {
             Ok(()) => info!(tenant = %record.id, work, "finished what was begun"),
@@ -166,7 +168,10 @@ impl Tenants {
         let failed = |source| TenantError::Data { id: *id, step: "made", source };
         let mut is_whole = false;
         if let Some(database) = self.database_of(record).map_err(failed)? {
-            is_whole = database.replay(id, &self.migrations).await.map_err(failed)?;
+            is_whole = self.take_spare(id, database).await;
+            if !is_whole {
+                is_whole = database.replay(id, &self.migrations).await.map_err(failed)?;
+            }
             if !is_whole {
                 database.provision(id).await.map_err(failed)?;
             }
@@ -232,7 +237,7 @@ impl Tenants {
     }
 
     /// Takes the jobs of a tenant.
-    async fn leave(&self, id: &TenantId) -> Result<(), TenantError> {
+    pub(super) async fn leave(&self, id: &TenantId) -> Result<(), TenantError> {
         self.entered().remove(id);
         let Some(scheduler) = &self.runtime.scheduler else { return Ok(()) };
         let failed = |source| TenantError::Jobs { id: *id, source };
@@ -252,7 +257,7 @@ impl Tenants {
         }
     }
 
-    async fn activate_jobs(&self, id: &TenantId, life: i64) -> Result<(), TenantError> {
+    pub(super) async fn activate_jobs(&self, id: &TenantId, life: i64) -> Result<(), TenantError> {
         if let Some(scheduler) = &self.runtime.scheduler {
             scheduler.tenant_activated(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
         }
@@ -264,6 +269,10 @@ impl Tenants {
     pub(super) async fn rest(&self, id: &TenantId) -> Result<(), TenantError> {
         let _turn = self.steps.of(id).await;
         let Some(record) = self.record_in(id, &[State::Suspended]).await? else { return Ok(()) };
+        self.rest_jobs(id, record.life).await
+    }
+
+    async fn rest_jobs(&self, id: &TenantId, life: i64) -> Result<(), TenantError> {
         if let Some(scheduler) = &self.runtime.scheduler {
             let failed = |source| TenantError::Jobs { id: *id, source };
             let running = scheduler.tenant_suspended(id).await.map_err(failed)?;
@@ -271,8 +280,18 @@ impl Tenants {
                 info!(tenant = %id, running, "jobs of the suspended tenant go on to their end");
             }
         }
-        self.entered().insert(*id, (record.life, State::Suspended));
+        self.entered().insert(*id, (life, State::Suspended));
         Ok(())
+    }
+
+    /// Lets the jobs of a tenant run or rest, as its state says. The caller has its turn.
+    pub(super) async fn settle_jobs(&self, record: &TenantRecord) -> Result<(), TenantError> {
+        let (id, life) = (&record.id, record.life);
+        match record.state {
+            State::Active => self.activate_jobs(id, life).await,
+            State::Suspended => self.rest_jobs(id, life).await,
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn entered(&self) -> MutexGuard<'_, HashMap<TenantId, (i64, State)>> {
@@ -291,7 +310,7 @@ impl Tenants {
         Ok(())
     }
 
-    async fn claim(&self, id: &TenantId, removal: bool) -> Result<Claimed, TenantError> {
+    pub(super) async fn claim(&self, id: &TenantId, removal: bool) -> Result<Claimed, TenantError> {
         let Some(database) = self.databases() else { return Ok(Claimed { id: *id, held: None }) };
         let failed = |source| TenantError::Data { id: *id, step: "claimed", source };
         let held = database.claim(id, removal).await.map_err(failed)?;
@@ -304,7 +323,11 @@ impl Tenants {
     }
 
     /// The tenant's row when it is in one of the states. A directory that keeps no states has every tenant in every state.
-    async fn record_in(&self, id: &TenantId, states: &[State]) -> Result<Option<TenantRecord>, TenantError> {
+    pub(super) async fn record_in(
+        &self,
+        id: &TenantId,
+        states: &[State],
+    ) -> Result<Option<TenantRecord>, TenantError> {
         if !self.store().is_managed() {
             return Ok(Some(TenantRecord::active(*id)));
         }

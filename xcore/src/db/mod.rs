@@ -176,7 +176,7 @@ mod sqlite;
 mod template;
 mod transaction;
 
-pub(crate) use backend::{DIRECTORY_CHANNEL, TenantClaim};
+pub(crate) use backend::{DIRECTORY_CHANNEL, TenantClaim, Tended};
 pub use database::Database;
 pub(crate) use drift::Drift;
 pub use error::DatabaseError;

@@ -49,4 +49,4 @@ pub use job::{JobCall, Overlap};
 pub(crate) use runner::{JobFailure, JobRun, JobRunner};
 pub use schedule::Schedule;
 pub use service::Scheduler;
-pub(crate) use service::{SchedulerSettings, StaticJob};
+pub(crate) use service::{AddedJobs, SchedulerSettings, StaticJob};

@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Serve the app until SIGTERM or Ctrl-C (this is the default)
     Serve,
-    /// Create, list, suspend, resume, change and delete tenants
+    /// Create, list, suspend, resume, change, rename and delete tenants
     #[command(subcommand)]
     Tenant(TenantCommand),
     /// Bring the shared database and all tenants up to date
@@ -91,6 +91,13 @@ A value that is JSON is taken as such, anything else as a text. Nothing after th
         /// What to change
         #[arg(required = true, value_name = "KEY=VALUE")]
         changes: Vec<String>,
+    },
+    /// Give a tenant another name: its data, domains, keys and jobs go with it, and the old name is free
+    Rename {
+        /// Its name
+        name: String,
+        /// The new one
+        to: String,
     },
     /// Delete a tenant and everything that belongs to it, for good
     Delete {

@@ -7,9 +7,11 @@ mod layout;
 mod lease;
 mod migrate;
 mod registry;
+mod rename;
 mod run;
 mod service;
 mod session;
+mod spares;
 mod template;
 mod text;
 
