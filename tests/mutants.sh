@@ -8,6 +8,7 @@
 #   tests/mutants.sh limits     what plans allow: about a minute each
 #   tests/mutants.sh template   what is refused as a template of tenants: about a minute each, with a PostgreSQL server
 #   tests/mutants.sh archive    what keeps archives honest: about two minutes each
+#   tests/mutants.sh rename     what keeps a renamed tenant from the next of its name: about a minute each
 #
 # Works on a copy in target/mutants. A mutant that no test notices is printed and makes the script fail.
 set -uo pipefail
@@ -177,6 +178,21 @@ if [[ $what == all || $what == archive ]]; then
     tests=(cargo test -q -p xcore-tests --all-features --test archive -- killed)
     mutate xcore/src/app/archive/receive.rs 'store\(\)\.insert_importing\(' 'store().insert('
     mutate xcore/src/app/tenants.rs 'self\.get\(id\)\.await\?\.state == State::Importing' 'false'
+fi
+
+if [[ $what == all || $what == rename ]]; then
+    tests=(cargo test -q -p xcore --lib directory_rename::)
+    mutate xcore/src/app/directory_rename.rs 'move_all\(change, \(&old\.id, old\.life\), \(&new\.id, new\.life\)\)\.await\?;' ''
+    tests=(cargo test -q -p xcore-tests --test rename)
+    mutate xcore/src/app/rename.rs 'self\.runtime\.admission\.directory\.end_life\(id, life\);' ''
+    mutate xcore/src/app/rename.rs 'self\.give_jobs\(&jobs, id, &to\)\.await\?;' 'self.leave(id).await?;'
+    mutate xcore/src/app/rename.rs 'cache\.forget_tenant\(name\)\.await' 'Ok::<u64, crate::cache::CacheError>(0)'
+    # A pool that does not forget: the file goes on being open by its old name.
+    mutate xcore/src/db/sqlite/rename.rs 'self\.registry\.evacuate\(id\)\.await\?' '()'
+    tests=(cargo test -q -p xcore --lib --all-features db::postgres::tests::rename)
+    mutate xcore/src/db/postgres/rename.rs 'wait_until_unused\(operator\.raw\(\), &id, waited\)\.await\?;' ''
+    mutate xcore/src/db/postgres/rename.rs 'if names\(' 'if false && names('
+    mutate xcore/src/db/postgres/replay/spares.rs 'spare\.made < looked' 'true'
 fi
 
 echo

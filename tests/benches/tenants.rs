@@ -1,9 +1,9 @@
 //! What it takes to make and to migrate many tenants, on PostgreSQL and on SQLite: tenants with ten tables each made from the template against
-//! the same made by their migrations, one after the other; and `migrate` over tenants that are up to date, as a program.
+//! the same made by their migrations, one after the other; sign-ups with spare tenants; and `migrate` over tenants that are up to date, as a program.
 //!
 //! ```text
 //! cargo bench -p xcore-tests --features postgres --bench tenants                 # all
-//! cargo bench -p xcore-tests --features postgres --bench tenants -- postgres 50  # one of postgres, sqlite, migrate; so many tenants
+//! cargo bench -p xcore-tests --features postgres --bench tenants -- postgres 50  # one of postgres, sqlite, spares, migrate; so many tenants
 //! ```
 //!
 //! For the migrations, the last of them runs without a transaction, so that there is no template.
@@ -64,6 +64,43 @@ async fn compare(what: &str, urls: [&str; 2], tenants: usize) {
     );
 }
 
+/// Sign-ups of an app that keeps spare tenants and of one that has the template alone, in turns. The first one goes on making spares meanwhile.
+async fn sign_up(what: &str, urls: [&str; 2], tenants: usize) {
+    tables::MORE.store(TABLES, Ordering::Relaxed);
+    let spares = tenants.min(1_000);
+    let with =
+        Rig::builder().set("services.database.url", urls[0]).set("tenancy.spare_tenants", spares.to_string());
+    let apps = [with.build().await.unwrap(), app(urls[1]).await];
+    for number in 0..2 {
+        apps[1].tenants().create(&id(number)).await.unwrap();
+    }
+    while apps[0].tenants().spare_count().await.unwrap() < spares {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mut times = [Vec::new(), Vec::new()];
+    for number in 2..tenants + 2 {
+        for (app, times) in apps.iter().zip(&mut times) {
+            let begun = Instant::now();
+            app.tenants().create(&id(number)).await.unwrap();
+            times.push(begun.elapsed());
+        }
+    }
+    tables::MORE.store(0, Ordering::Relaxed);
+    times.iter_mut().for_each(|times| times.sort_unstable());
+    let [with, without] = times.map(|times| (times[times.len() / 2], times[times.len() * 99 / 100]));
+    println!(
+        "{what:<11} {tenants} sign-ups x {TABLES} tables: with a spare {:>8.1?} (p99 {:.1?}), from the template {:>8.1?} (p99 {:.1?}), {:.1} times",
+        with.0,
+        with.1,
+        without.0,
+        without.1,
+        without.0.as_secs_f64() / with.0.as_secs_f64()
+    );
+    for app in apps {
+        app.shutdown().await;
+    }
+}
+
 async fn up_to_date() {
     let url = format!("{}?sslmode=disable", PostgresServer::get().url().await);
     let app = app(&url).await;
@@ -108,6 +145,14 @@ fn main() {
             let urls =
                 folders.each_ref().map(|folder| format!("sqlite://{}", folder.path().join("data").display()));
             compare("SQLite", [&urls[0], &urls[1]], tenants).await;
+        }
+        if is_wanted("spares") {
+            let server = PostgresServer::get();
+            sign_up("PostgreSQL", [&server.url().await, &server.url().await], tenants).await;
+            let folders: [TempDir; 2] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+            let urls =
+                folders.each_ref().map(|folder| format!("sqlite://{}", folder.path().join("data").display()));
+            sign_up("SQLite", [&urls[0], &urls[1]], tenants).await;
         }
         if is_wanted("migrate") {
             up_to_date().await;

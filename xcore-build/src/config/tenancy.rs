@@ -73,6 +73,9 @@ settings! {
         settings: Json = default Members, "";
         /// Plan of the tenants that have none of their own, one of `plans`. Absent: they have no limits.
         default_plan: Option<String> = optional PlanName;
+        /// How many spare tenants a server that runs keeps ready, on each of `services.database.servers`: a new tenant takes the data of
+        /// one, which has all migrations already. `0`: none.
+        spare_tenants: u32 = default Whole<0, 1_000>, "0";
         /// Tenants that are created at start when they are missing.
         ensure: Vec<String> = default List<TenantName<false>>, "";
     }

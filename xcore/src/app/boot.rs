@@ -17,7 +17,7 @@ use super::jobs::AppJobs;
 use super::lifecycle::HookTimeout;
 use super::order::{Ordered, start_order};
 use super::tenants::Tenants;
-use super::{TenantError, settings, sources, watch};
+use super::{TenantError, settings, sources, spares, watch};
 use crate::db::{DatabaseError, Migrations, OpenMode, Servers};
 use crate::error::Error;
 use crate::http;
@@ -273,6 +273,10 @@ async fn assemble(
         window,
         migrations,
         steps: Turns::default(),
+        spare_tenants: config.tenancy.spare_tenants as usize,
+        spare_taken: Arc::default(),
+        said_impossible: std::sync::Once::new(),
+        isolates_data: config.tenancy.isolate_db,
         hook_timeout: config.app.hook_timeout,
         entered: std::sync::Mutex::default(),
     };
@@ -325,6 +329,9 @@ async fn start(app: &Instance) -> Result<(), BootError> {
     let following = tokio::spawn(watch::follow(Arc::downgrade(inner), changed));
     let mut tasks = inner.tasks.lock().unwrap_or_else(|broken| broken.into_inner());
     let ticking = tokio::spawn(watch::tick(Arc::downgrade(inner)));
+    if inner.runtime.database.is_some() {
+        tasks.push(tokio::spawn(spares::keep(Arc::downgrade(inner))).abort_handle());
+    }
     if !awaited.is_empty() {
         tasks.push(tokio::spawn(watch::migrate_later(Arc::downgrade(inner), awaited)).abort_handle());
     }

@@ -1,6 +1,7 @@
 //! API keys and domains of tenants, in the directory's database.
 
 use async_trait::async_trait;
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, Schema,
     SqlErr, TransactionTrait,
@@ -239,6 +240,29 @@ pub(super) async fn remove_all<C: ConnectionTrait>(
     domain::Entity::delete_many()
         .filter(domain::Column::Tenant.eq(id.as_str()))
         .filter(domain::Column::Life.eq(life))
+        .exec(change)
+        .await?;
+    Ok(())
+}
+
+/// Gives what a life of a tenant has to another one, of another name.
+pub(super) async fn move_all<C: ConnectionTrait>(
+    change: &C,
+    from: (&str, i64),
+    to: (&str, i64),
+) -> Result<(), DbErr> {
+    key::Entity::update_many()
+        .col_expr(key::Column::Tenant, Expr::value(to.0))
+        .col_expr(key::Column::Life, Expr::value(to.1))
+        .filter(key::Column::Tenant.eq(from.0))
+        .filter(key::Column::Life.eq(from.1))
+        .exec(change)
+        .await?;
+    domain::Entity::update_many()
+        .col_expr(domain::Column::Tenant, Expr::value(to.0))
+        .col_expr(domain::Column::Life, Expr::value(to.1))
+        .filter(domain::Column::Tenant.eq(from.0))
+        .filter(domain::Column::Life.eq(from.1))
         .exec(change)
         .await?;
     Ok(())

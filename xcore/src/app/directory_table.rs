@@ -44,6 +44,10 @@ pub(super) mod tenant {
         pub reason: Option<String>,
         /// When it came into its state.
         pub since: Option<i64>,
+        /// While it is renaming or reserved.
+        pub other_name: Option<String>,
+        /// The state that one which is renaming comes into, or goes back to.
+        pub next_state: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -82,6 +86,7 @@ impl MigratorTrait for DirectoryMigrator {
             Box::new(third::Server),
             Box::new(Columns),
             Box::new(Versions),
+            Box::new(super::directory_rename::Columns),
         ]
     }
 }
@@ -256,7 +261,7 @@ impl DirectoryStore for DirectoryTable {
     }
 
     async fn find_routable(&self, id: &TenantId) -> Result<Option<TenantRecord>, StoreError> {
-        let routable = [State::Active, State::Suspended].map(State::as_str);
+        let routable = [State::Active, State::Suspended, State::Renaming].map(State::as_str);
         let found = tenant::Entity::find_by_id(id.as_str()).filter(tenant::Column::State.is_in(routable));
         Ok(found.one(&self.db).await.map_err(failed)?.and_then(record))
     }
@@ -315,6 +320,8 @@ impl DirectoryStore for DirectoryTable {
         let change = self.db.begin().await.map_err(failed)?;
         bump(&change).await.map_err(failed)?;
         let row = tenant::Entity::find_by_id(id.as_str()).one(&change).await.map_err(failed)?;
+        // A reserved name is no tenant's yet.
+        let row = row.filter(|row| State::parse(&row.state) != State::Reserved);
         let Some(row) = row else { return Err(StoreError::NotFound { id: *id }) };
         let mut profile = row.profile();
         alter(&mut profile).map_err(|source| StoreError::Profile { id: *id, source })?;
@@ -378,6 +385,14 @@ impl DirectoryStore for DirectoryTable {
         change.commit().await.map_err(failed)
     }
 
+    async fn begin_renaming(&self, id: &TenantId, to: &TenantId) -> Result<(), StoreError> {
+        self.begin_to_rename(id, to).await
+    }
+
+    async fn end_renaming(&self, id: &TenantId, life: i64, is_renamed: bool) -> Result<bool, StoreError> {
+        self.end_of_renaming(id, life, is_renamed).await
+    }
+
     fn is_managed(&self) -> bool {
         true
     }
@@ -404,6 +419,7 @@ fn record(row: tenant::Model) -> Option<TenantRecord> {
         life: row.life,
         server: row.server.map(Arc::from),
         reason: row.reason,
+        other_name: row.other_name.and_then(|name| TenantId::parse(&name).ok()),
         profile,
         times,
     })

@@ -96,7 +96,11 @@ impl Tenants {
         let (work, finished) = match record.state {
             State::Provisioning | State::Failed => ("creation", self.finish_creating(&record.id).await),
             State::Deleting => ("deletion", self.finish_deleting(&record.id).await),
-            State::Active | State::Suspended | State::Importing | State::Foreign => return true,
+            State::Renaming => ("renaming", self.finish_renaming(&record.id).await),
+            // A reserved name is the affair of the tenant that gets it.
+            State::Active | State::Suspended | State::Importing | State::Reserved | State::Foreign => {
+                return true;
+            }
         };
         match &finished {
             Ok(()) => info!(tenant = %record.id, work, "finished what was begun"),
@@ -166,7 +170,10 @@ impl Tenants {
         let failed = |source| TenantError::Data { id: *id, step: "made", source };
         let mut is_whole = false;
         if let Some(database) = self.database_of(record).map_err(failed)? {
-            is_whole = database.replay(id, &self.migrations).await.map_err(failed)?;
+            is_whole = self.take_spare(id, database).await;
+            if !is_whole {
+                is_whole = database.replay(id, &self.migrations).await.map_err(failed)?;
+            }
             if !is_whole {
                 database.provision(id).await.map_err(failed)?;
             }
@@ -232,7 +239,7 @@ impl Tenants {
     }
 
     /// Takes the jobs of a tenant.
-    async fn leave(&self, id: &TenantId) -> Result<(), TenantError> {
+    pub(super) async fn leave(&self, id: &TenantId) -> Result<(), TenantError> {
         self.entered().remove(id);
         let Some(scheduler) = &self.runtime.scheduler else { return Ok(()) };
         let failed = |source| TenantError::Jobs { id: *id, source };
@@ -264,6 +271,10 @@ impl Tenants {
     pub(super) async fn rest(&self, id: &TenantId) -> Result<(), TenantError> {
         let _turn = self.steps.of(id).await;
         let Some(record) = self.record_in(id, &[State::Suspended]).await? else { return Ok(()) };
+        self.rest_jobs(id, record.life).await
+    }
+
+    async fn rest_jobs(&self, id: &TenantId, life: i64) -> Result<(), TenantError> {
         if let Some(scheduler) = &self.runtime.scheduler {
             let failed = |source| TenantError::Jobs { id: *id, source };
             let running = scheduler.tenant_suspended(id).await.map_err(failed)?;
@@ -271,8 +282,18 @@ impl Tenants {
                 info!(tenant = %id, running, "jobs of the suspended tenant go on to their end");
             }
         }
-        self.entered().insert(*id, (record.life, State::Suspended));
+        self.entered().insert(*id, (life, State::Suspended));
         Ok(())
+    }
+
+    /// Lets the jobs of a tenant run or rest, as its state says. The caller has its turn.
+    pub(super) async fn settle_jobs(&self, record: &TenantRecord) -> Result<(), TenantError> {
+        let (id, life) = (&record.id, record.life);
+        match record.state {
+            State::Active => self.activate_jobs(id, life).await,
+            State::Suspended => self.rest_jobs(id, life).await,
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn entered(&self) -> MutexGuard<'_, HashMap<TenantId, (i64, State)>> {

@@ -28,6 +28,13 @@ pub struct Tenants {
     pub(super) window: Arc<Window>,
     /// One step at a time per tenant in this process.
     pub(super) steps: Turns,
+    /// Whether each tenant has a database of its own.
+    pub(super) isolates_data: bool,
+    /// How many spare tenants are kept on each server.
+    pub(super) spare_tenants: usize,
+    /// Said when one of them was taken.
+    pub(super) spare_taken: Arc<tokio::sync::Notify>,
+    pub(super) said_impossible: std::sync::Once,
     /// How long a hook may take.
     pub(super) hook_timeout: Duration,
     /// The lives whose jobs run, or rest, in this process.
@@ -51,7 +58,9 @@ pub enum TenantError {
     #[error("`public` names what all tenants share; it is a tenant only as `tenancy.default_tenant`")]
     Public,
     /// Requests that name no tenant go there, and the next start would make it again.
-    #[error("`{id}` is the default tenant; set another `tenancy.default_tenant` before you delete it")]
+    #[error(
+        "`{id}` is the default tenant; set another `tenancy.default_tenant` before you delete or rename it"
+    )]
     IsDefault {
         /// Its name.
         id: TenantId,
@@ -126,6 +135,38 @@ pub enum TenantError {
         /// Why.
         #[source]
         source: DatabaseError,
+    },
+    /// The data is not what this program expects, so it would not be noticed any more by the new name.
+    #[error("the data of tenant `{id}` is not up to date; run `migrate --tenant {id}` before it is renamed")]
+    NotMigrated {
+        /// The tenant.
+        id: TenantId,
+    },
+    /// The data could not get the name.
+    #[error(
+        "tenant `{id}` could not be renamed to `{to}`{}",
+        if *is_undone { ", and has its old name" } else { "; a server that runs, the next start, or the same command goes on with it" }
+    )]
+    NotRenamed {
+        /// The tenant.
+        id: TenantId,
+        /// The name that it was to get.
+        to: TenantId,
+        /// Whether it is as it was before.
+        is_undone: bool,
+        /// Why.
+        #[source]
+        source: DatabaseError,
+    },
+    /// Another process had gone on with it.
+    #[error(
+        "another process could not rename tenant `{id}` to `{to}`, and it has its old name; the log of that one says why"
+    )]
+    RenamingUndone {
+        /// The tenant.
+        id: TenantId,
+        /// The name that it was to get.
+        to: TenantId,
     },
     /// The jobs could not be given or taken.
     #[error(
@@ -326,6 +367,28 @@ impl Tenants {
         }
         self.begin_deleting(id).await?;
         self.finish_deleting(id).await
+    }
+
+    /// Gives a tenant another name: its data, domains, API keys, jobs and all that is noted of it go with it. Until that is done it is
+    /// refused with 503, which takes a moment, or two seconds and a moment where other processes serve it. Then the old name is unknown
+    /// and free, and contexts by it that are still held can do nothing more. Its cache is empty.
+    ///
+    /// The tenant stays on its server, and suspended when it was. `tenancy.ensure` and links that name it are not changed.
+    ///
+    /// # Errors
+    /// When there is no such tenant, it is the default one, or neither active nor suspended; when the new name is taken, or `public`;
+    /// when it has no data of its own (`tenancy.isolate_db: false`), or the directory keeps no states. When its data stays in use, or
+    /// something in it has the old name in its definition, the tenant has its old name again. What a kill cuts off is finished by the
+    /// next start and by a server that runs.
+    pub async fn rename(&self, id: &TenantId, to: &TenantId) -> Result<(), TenantError> {
+        if self.runtime.admission.default == Some(*id) {
+            return Err(TenantError::IsDefault { id: *id });
+        }
+        if to.is_public() {
+            return Err(TenantError::Public);
+        }
+        self.begin_renaming(id, to).await?;
+        self.finish_renaming(id).await
     }
 
     /// The tenants whose data lacks something of this binary, or is further away from it than `tenancy.accept_newer` and

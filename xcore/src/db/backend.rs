@@ -84,7 +84,7 @@ impl Sql {
     }
 }
 
-/// The right to create or delete one tenant, among all processes that work on the data. It ends when it is dropped.
+/// The right to create, rename or delete one tenant, among all processes that work on the data. It ends when it is dropped.
 pub(crate) trait TenantClaim: Send + Sync {
     /// Makes sure that the right is still held: asked before a step that cannot be taken back.
     ///
@@ -193,6 +193,19 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
         claim: &'a dyn TenantClaim,
     ) -> BoxFuture<'a, Result<(), DatabaseError>>;
 
+    /// Waits for the users of both names in this process and gives the tenant's database the other name, if the claim, which is on
+    /// both, is still held by then. All of it or nothing; does nothing when that was done before.
+    ///
+    /// # Errors
+    /// [`DatabaseError::NameTaken`]; [`DatabaseError::Missing`] when there is a database of neither name;
+    /// [`DatabaseError::NamesItself`] when what is in it would go on meaning the old name.
+    fn rename<'a>(
+        &'a self,
+        id: &'a TenantId,
+        to: &'a TenantId,
+        claim: &'a dyn TenantClaim,
+    ) -> BoxFuture<'a, Result<(), DatabaseError>>;
+
     /// Applies what is pending and reports it.
     fn migrate<'a>(
         &'a self,
@@ -214,6 +227,25 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
         id: &'a TenantId,
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<bool, DatabaseError>>;
+
+    /// Makes the tenant's database of a spare one, which has all that these migrations make, if there is none of the tenant and a spare
+    /// one is left. All of it, or nothing; no two tenants ever get the same one.
+    fn take_spare<'a>(
+        &'a self,
+        id: &'a TenantId,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<bool, DatabaseError>>;
+
+    /// One step towards so many spare databases, which no tenant can reach: makes one or drops one, or does nothing. One process at a
+    /// time.
+    fn tend_spares<'a>(
+        &'a self,
+        wanted: usize,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<Tended, DatabaseError>>;
+
+    /// How many spare databases there are, as these migrations make them.
+    fn spares<'a>(&'a self, migrations: &'a [Migrations]) -> BoxFuture<'a, Result<usize, DatabaseError>>;
 
     /// What the databases of tenants have otherwise than one that all migrations of this program have made.
     fn drift<'a>(
@@ -240,6 +272,21 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// Refuses new users, waits a while for those there are and closes everything.
     fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// What a step for spare databases has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tended {
+    /// There are as many as are wanted.
+    Enough,
+    /// One was made.
+    Made,
+    /// One too many was dropped, or one of an older program.
+    Dropped,
+    /// Another process is at it.
+    Busy,
+    /// Tenants of this program are made by running their migrations, so none can be made before.
+    Impossible,
 }
 
 /// A copy of a database, which may be behind it. It has the same isolation, and a scope means the same life of the same tenant

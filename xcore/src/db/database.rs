@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
 
-use super::backend::{Backend, Place, TenantClaim};
+use super::backend::{Backend, Place, TenantClaim, Tended};
 use super::drift::Drift;
 use super::sqlite::Sqlite;
 use super::{
@@ -75,6 +75,29 @@ impl Database {
         self.backend.replay(id, migrations).await
     }
 
+    /// Makes the tenant's database of a spare one, if one is left. May be cancelled and run again.
+    pub(crate) async fn take_spare(
+        &self,
+        id: &TenantId,
+        migrations: &[Migrations],
+    ) -> Result<bool, DatabaseError> {
+        self.backend.take_spare(id, migrations).await
+    }
+
+    /// One step towards so many spare databases.
+    pub(crate) async fn tend_spares(
+        &self,
+        wanted: usize,
+        migrations: &[Migrations],
+    ) -> Result<Tended, DatabaseError> {
+        self.backend.tend_spares(wanted, migrations).await
+    }
+
+    /// How many spare databases there are.
+    pub(crate) async fn spares(&self, migrations: &[Migrations]) -> Result<usize, DatabaseError> {
+        self.backend.spares(migrations).await
+    }
+
     /// The right to create or delete the tenant, among all processes that work on the data, while the claim is held.
     pub(crate) async fn claim(
         &self,
@@ -112,6 +135,21 @@ impl Database {
     /// claim was lost.
     pub(crate) async fn remove(&self, id: &TenantId, claim: &dyn TenantClaim) -> Result<(), DatabaseError> {
         self.backend.remove(id, claim).await
+    }
+
+    /// Refuses new users of both names, waits for those there are, and gives the tenant's database the other name. May be cancelled and
+    /// run again.
+    ///
+    /// # Errors
+    /// When the name is taken, the database stays in use for longer than the drain timeout or names itself in what it holds, a server
+    /// that has to do it runs beside this process, or the claim was lost.
+    pub(crate) async fn rename(
+        &self,
+        id: &TenantId,
+        to: &TenantId,
+        claim: &dyn TenantClaim,
+    ) -> Result<(), DatabaseError> {
+        self.backend.rename(id, to, claim).await
     }
 
     /// Applies the pending migrations to a tenant's database, plugin by plugin in the order given.

@@ -191,7 +191,7 @@ pub enum DatabaseError {
     },
     /// Another process creates or deletes the tenant.
     #[error(
-        "another process has been creating or deleting tenant `{tenant}` for {waited:?}; try again when it has finished"
+        "another process has been creating, renaming or deleting tenant `{tenant}` for {waited:?}; try again when it has finished"
     )]
     Claimed {
         /// The tenant.
@@ -201,13 +201,13 @@ pub enum DatabaseError {
     },
     /// The right to create or delete the tenant was lost half-way, so another process may have it.
     #[error(
-        "the session that held the right to create or delete tenant `{tenant}` was lost, so this was left half-way; it goes on with the next try"
+        "the session that held the right to create, rename or delete tenant `{tenant}` was lost, so this was left half-way; it goes on with the next try"
     )]
     ClaimLost {
         /// The tenant.
         tenant: TenantId,
     },
-    /// The tenant could not be removed because its database stayed in use.
+    /// The tenant could not be removed or renamed because its database stayed in use.
     #[error(
         "the database of tenant `{tenant}` was still in use after {waited:?}; suspend the tenant and try again"
     )]
@@ -222,6 +222,32 @@ pub enum DatabaseError {
     NotRemovable {
         /// The tenant.
         tenant: TenantId,
+    },
+    /// The tenant cannot be renamed: it has no database of its own.
+    #[error(
+        "`{tenant}` works on the shared database, where nothing is known to be its own, so it cannot be given another name"
+    )]
+    NotRenamable {
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// There is a database of the name already, though the directory knows no tenant of it.
+    #[error(
+        "there is a database of the name `{tenant}` already, though no tenant has it; choose another name, or look at it and drop it"
+    )]
+    NameTaken {
+        /// The name.
+        tenant: TenantId,
+    },
+    /// What is in the tenant's database names it, and would mean another tenant of the name later.
+    #[error(
+        "the {part} of tenant `{tenant}` has the tenant's name in it, and would go on meaning it; write it without the name of the schema"
+    )]
+    NamesItself {
+        /// The tenant.
+        tenant: TenantId,
+        /// What names it, such as `function total()`.
+        part: String,
     },
     /// As many tenant databases as allowed are open and in use.
     #[error(

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, TransactionOptions};
 
-use super::backend::{Backend, Place, Replica, Rows, Scope, Session, Sql, TenantClaim};
+use super::backend::{Backend, Place, Replica, Rows, Scope, Session, Sql, TenantClaim, Tended};
 use super::drift::Drift;
 use super::{DatabaseError, Finding, Inlet, MigrationReport, Migrations, Outlet, Taken};
 use crate::tenancy::TenantId;
@@ -77,8 +77,12 @@ impl Backend for Late {
         tenants() -> Result<Vec<TenantId>, DatabaseError>;
         claim(id: &'a TenantId, removal: bool) -> Result<Box<dyn TenantClaim>, DatabaseError>;
         remove(id: &'a TenantId, claim: &'a dyn TenantClaim) -> Result<(), DatabaseError>;
+        rename(id: &'a TenantId, to: &'a TenantId, claim: &'a dyn TenantClaim) -> Result<(), DatabaseError>;
         migrate(place: Place<'a>, migrations: &'a [Migrations]) -> Result<MigrationReport, DatabaseError>;
         replay(id: &'a TenantId, migrations: &'a [Migrations]) -> Result<bool, DatabaseError>;
+        take_spare(id: &'a TenantId, migrations: &'a [Migrations]) -> Result<bool, DatabaseError>;
+        tend_spares(wanted: usize, migrations: &'a [Migrations]) -> Result<Tended, DatabaseError>;
+        spares(migrations: &'a [Migrations]) -> Result<usize, DatabaseError>;
         drift(ids: &'a [TenantId], migrations: &'a [Migrations]) -> Result<Vec<Drift>, DatabaseError>;
         send(id: &'a TenantId, out: Outlet) -> Result<(), DatabaseError>;
         take(id: &'a TenantId, rows: Inlet) -> Result<Taken, DatabaseError>;

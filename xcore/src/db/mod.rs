@@ -182,7 +182,7 @@ mod template;
 mod transaction;
 mod transfer;
 
-pub(crate) use backend::{DIRECTORY_CHANNEL, TenantClaim};
+pub(crate) use backend::{DIRECTORY_CHANNEL, TenantClaim, Tended};
 pub use database::Database;
 pub(crate) use drift::Drift;
 pub use error::DatabaseError;

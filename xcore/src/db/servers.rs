@@ -127,6 +127,11 @@ impl Servers {
         self.all.iter().filter(|server| server.is_open()).filter_map(|server| server.name.clone()).collect()
     }
 
+    /// Those that can be used now.
+    pub(crate) fn open_databases(&self) -> impl Iterator<Item = &Database> {
+        self.all.iter().filter(|server| server.is_open()).map(|server| &server.database)
+    }
+
     /// The names of all servers. Empty where there is only one database.
     pub(crate) fn names(&self) -> Vec<Arc<str>> {
         self.all.iter().filter_map(|server| server.name.clone()).collect()

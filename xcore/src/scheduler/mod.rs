@@ -51,4 +51,4 @@ pub(crate) use moved::MovedJob;
 pub(crate) use runner::{JobFailure, JobRun, JobRunner};
 pub use schedule::Schedule;
 pub use service::Scheduler;
-pub(crate) use service::{SchedulerSettings, StaticJob};
+pub(crate) use service::{AddedJobs, SchedulerSettings, StaticJob};

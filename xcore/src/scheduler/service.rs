@@ -80,6 +80,10 @@ pub(crate) struct StaticJob {
     pub(crate) timeout: Option<Duration>,
 }
 
+/// Jobs that were added to a tenant at run time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AddedJobs(Vec<JobEntry>);
+
 /// How a shutdown went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ShutdownReport {
@@ -186,6 +190,37 @@ impl Scheduler {
         let owner @ Owner::Tenant(_) = self.0.core.owner(*id) else { return Ok(0) };
         engine.backend.set_resting(owner, true, engine.clock.now()).await?;
         Ok(engine.runs.set_resting(owner, true))
+    }
+
+    /// The jobs that were added to a tenant at run time. With isolation off none is known to be the tenant's.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub(crate) async fn added_jobs(&self, id: &TenantId) -> Result<AddedJobs, SchedulerError> {
+        let core = &self.0.core;
+        let owner @ Owner::Tenant(_) = core.owner(*id) else { return Ok(AddedJobs(Vec::new())) };
+        let mut jobs = core.engine.backend.list(owner).await?;
+        jobs.retain(|job| !job.declared);
+        Ok(AddedJobs(jobs))
+    }
+
+    /// Gives a tenant the jobs that it had by another name. They rest until it is [active](Self::tenant_activated). Repeating it
+    /// changes nothing; nor does it when another process was faster with a store that both have.
+    ///
+    /// # Errors
+    /// When the store is unavailable; some of the jobs may be there.
+    pub(crate) async fn take_over(&self, jobs: &AddedJobs, id: &TenantId) -> Result<(), SchedulerError> {
+        let owner @ Owner::Tenant(_) = self.0.core.owner(*id) else { return Ok(()) };
+        self.tenant_opened(id).await?;
+        self.tenant_suspended(id).await?;
+        if jobs.0.is_empty() || !self.added_jobs(id).await?.0.is_empty() {
+            return Ok(());
+        }
+        for job in &jobs.0 {
+            let key = JobKey { owner, id: Arc::clone(&job.key.id) };
+            self.0.core.engine.backend.put(JobEntry { key, ..job.clone() }).await?;
+        }
+        Ok(())
     }
 
     /// Begins to run jobs, on the runtime of the caller.

@@ -306,6 +306,12 @@ impl Directory {
                 }
                 Err(TenancyError::Suspended(suspended))
             }
+            // Not remembered: it takes a moment, and is told as what it is.
+            Some(record) if record.state == State::Renaming => {
+                self.known.forget(id);
+                self.suspended.forget(id);
+                Err(TenancyError::Held)
+            }
             _ => {
                 self.known.forget(id);
                 self.suspended.forget(id);

@@ -13,6 +13,10 @@
 /// | suspended | active | `tenant resume` |
 /// | provisioning, failed, active, suspended | deleting | `tenant delete` |
 /// | deleting | (nothing) | the end of the deletion |
+/// | active, suspended | renaming | `tenant rename`, which makes a row of the new name as well, reserved |
+/// | renaming | (nothing) | the end of the renaming: the row of the new name has all of it then |
+/// | reserved | active, suspended | the same; whichever the tenant was in |
+/// | renaming | active, suspended | a renaming that cannot be done; the row of the new name goes |
 ///
 /// Nothing else is possible: each move is one statement that names the life and the state that it goes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +34,10 @@ pub enum State {
     Deleting,
     /// Its creation did not come to its end; the reason is noted. Not routable. It is tried again, or deleted.
     Failed,
+    /// It is getting another name, whose row is reserved meanwhile. Refused for as long as that takes.
+    Renaming,
+    /// No tenant yet: the name that a tenant is getting, which nobody else can take.
+    Reserved,
     /// What another version of xcore has written. Not routable, and left alone.
     Foreign,
 }
@@ -51,11 +59,25 @@ const MOVES: &[(State, State)] = &[
     (State::Failed, State::Deleting),
     (State::Active, State::Deleting),
     (State::Suspended, State::Deleting),
+    (State::Active, State::Renaming),
+    (State::Suspended, State::Renaming),
+    (State::Renaming, State::Active),
+    (State::Renaming, State::Suspended),
+    (State::Reserved, State::Active),
+    (State::Reserved, State::Suspended),
 ];
 
 impl State {
-    const KNOWN: [Self; 6] =
-        [Self::Provisioning, Self::Importing, Self::Active, Self::Suspended, Self::Deleting, Self::Failed];
+    const KNOWN: [Self; 8] = [
+        Self::Provisioning,
+        Self::Importing,
+        Self::Active,
+        Self::Suspended,
+        Self::Deleting,
+        Self::Failed,
+        Self::Renaming,
+        Self::Reserved,
+    ];
 
     /// As it is stored and printed.
     #[must_use]
@@ -67,6 +89,8 @@ impl State {
             Self::Suspended => "suspended",
             Self::Deleting => "deleting",
             Self::Failed => "failed",
+            Self::Renaming => "renaming",
+            Self::Reserved => "reserved",
             Self::Foreign => "unknown to this version",
         }
     }
@@ -77,14 +101,19 @@ impl State {
         MOVES.contains(&(self, next))
     }
 
-    /// Whether a creation or a deletion was begun and has not come to its end.
+    /// Whether a creation, a deletion or a renaming was begun and has not come to its end.
     pub(crate) const fn is_unfinished(self) -> bool {
-        matches!(self, Self::Provisioning | Self::Deleting | Self::Failed)
+        matches!(self, Self::Provisioning | Self::Deleting | Self::Failed | Self::Renaming)
     }
 
     /// Whether its data is whole, so that it has to be kept up to date.
     pub(crate) const fn has_data(self) -> bool {
         matches!(self, Self::Active | Self::Suspended)
+    }
+
+    /// Whether clients may learn that there is such a tenant, whatever they are answered.
+    pub(crate) const fn is_told(self) -> bool {
+        self.has_data() || matches!(self, Self::Renaming)
     }
 
     pub(crate) fn parse(text: &str) -> Self {
@@ -113,7 +142,9 @@ mod tests {
 
     #[test]
     fn every_state_can_end_and_none_comes_back_from_there() {
-        use State::{Active, Deleting, Failed, Foreign, Importing, Provisioning, Suspended};
+        use State::{
+            Active, Deleting, Failed, Foreign, Importing, Provisioning, Renaming, Reserved, Suspended,
+        };
         for state in [Provisioning, Importing, Active, Suspended, Failed] {
             assert!(state.may_become(Deleting), "{state}");
             assert!(!Deleting.may_become(state) && !state.may_become(Provisioning), "{state}");
@@ -123,5 +154,10 @@ mod tests {
         assert!(!Provisioning.may_become(Suspended) && !Failed.may_become(Suspended));
         assert!(!Importing.may_become(Suspended) && !Importing.may_become(Failed));
         assert!(!Active.may_become(Failed) && !Suspended.may_become(Failed));
+        // What has two names goes on to one of them first.
+        for state in [Renaming, Reserved] {
+            assert!(state.may_become(Active) && state.may_become(Suspended) && !state.may_become(Deleting));
+        }
+        assert!(![Provisioning, Failed, Deleting, Foreign].iter().any(|state| state.may_become(Renaming)));
     }
 }

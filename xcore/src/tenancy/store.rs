@@ -25,6 +25,8 @@ pub struct TenantRecord {
     pub server: Option<Arc<str>>,
     /// Why it is suspended or failed.
     pub reason: Option<String>,
+    /// The name that one which is renaming gets; whose name one that is reserved will be.
+    pub other_name: Option<TenantId>,
     /// What an operator has noted of it.
     pub profile: Profile,
     /// When it was created, came into its state and was changed last. `None` where the directory keeps no times.
@@ -45,8 +47,17 @@ pub struct Times {
 impl TenantRecord {
     /// A tenant whose data is not versioned by the directory.
     pub(crate) fn active(id: TenantId) -> Self {
-        let (profile, reason, times) = (Profile::default(), None, None);
-        Self { id, state: State::Active, version: None, life: 0, server: None, reason, profile, times }
+        Self {
+            id,
+            state: State::Active,
+            version: None,
+            life: 0,
+            server: None,
+            reason: None,
+            other_name: None,
+            profile: Profile::default(),
+            times: None,
+        }
     }
 }
 
@@ -153,10 +164,10 @@ pub type Change<'a> = dyn Fn(&mut Profile) -> Result<(), ProfileError> + Send + 
 pub trait DirectoryStore: Send + Sync + 'static {
     /// One tenant.
     async fn find(&self, id: &TenantId) -> Result<Option<TenantRecord>, StoreError>;
-    /// One tenant that clients may learn of: active or suspended. Any other one is to the store, too, as if it were not there, so
+    /// One tenant that clients may learn of: active, suspended or renaming. Any other one is to the store, too, as if it were not there, so
     /// that the time that the answer takes does not tell them apart.
     async fn find_routable(&self, id: &TenantId) -> Result<Option<TenantRecord>, StoreError> {
-        Ok(self.find(id).await?.filter(|record| record.state.has_data()))
+        Ok(self.find(id).await?.filter(|record| record.state.is_told()))
     }
     /// All tenants, sorted by name.
     async fn list(&self) -> Result<Vec<TenantRecord>, StoreError>;
@@ -165,7 +176,7 @@ pub trait DirectoryStore: Send + Sync + 'static {
     async fn insert(&self, id: &TenantId, servers: &[Arc<str>]) -> Result<(), StoreError>;
     /// As [`DirectoryStore::insert`], in state importing. Only where states are kept.
     async fn insert_importing(&self, _: &TenantId, _: &[Arc<str>]) -> Result<(), StoreError> {
-        Err(STATELESS)
+        Err(NOT_MANAGED)
     }
     /// Moves a tenant in this life of it from one state to another; `false` when it was not in `from`, or in another life.
     /// The reason is that of the new state.
@@ -199,6 +210,17 @@ pub trait DirectoryStore: Send + Sync + 'static {
     }
     /// Forgets a tenant that is being deleted, in this life of it only.
     async fn remove(&self, id: &TenantId, life: i64) -> Result<(), StoreError>;
+    /// Begins to give a tenant another name: it is renaming, and a row of the new name is reserved for it, both or neither. Of two that
+    /// race for a name, one gets [`StoreError::Exists`]. Does nothing when the same was begun before.
+    async fn begin_renaming(&self, _id: &TenantId, _to: &TenantId) -> Result<(), StoreError> {
+        Err(NOT_MANAGED)
+    }
+    /// Ends it, in this life of the tenant only; `false` when that was done. With `is_renamed` the row of the new name has all that is
+    /// noted of the tenant from then on, with its domains and keys, and is in the state that the tenant was in; the other row is gone.
+    /// Otherwise it is as if it had not been begun.
+    async fn end_renaming(&self, _id: &TenantId, _life: i64, _is_renamed: bool) -> Result<bool, StoreError> {
+        Err(NOT_MANAGED)
+    }
     /// Whether it keeps the state of each tenant; the others know only active ones.
     fn is_managed(&self) -> bool {
         false
@@ -208,9 +230,9 @@ pub trait DirectoryStore: Send + Sync + 'static {
 }
 
 /// Half a tenant must not be taken for a whole one.
-const STATELESS: StoreError = StoreError::Stateless {
+const NOT_MANAGED: StoreError = StoreError::Stateless {
     kind: "not managed",
-    remedy: "set `tenancy.directory: managed` to import and clone tenants",
+    remedy: "use `tenancy.directory: managed` with `services.database`",
 };
 
 /// The tenants that `xcore.yaml` names, for an app without a database.

@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Serve the app until SIGTERM or Ctrl-C (this is the default)
     Serve,
-    /// Create, list, suspend, resume, change, copy and delete tenants
+    /// Create, list, suspend, resume, change, rename, copy and delete tenants
     #[command(subcommand)]
     Tenant(TenantCommand),
     /// Bring the shared database and all tenants up to date
@@ -120,6 +120,13 @@ A value that is JSON is taken as such, anything else as a text. Nothing after th
         /// Place it on this one of `services.database.servers` [default: the one with the least tenants]
         #[arg(long, value_name = "NAME")]
         server: Option<String>,
+    },
+    /// Give a tenant another name: its data, domains, keys and jobs go with it, and the old name is free
+    Rename {
+        /// Its name
+        name: String,
+        /// The new one
+        to: String,
     },
     /// Delete a tenant and everything that belongs to it, for good
     Delete {

@@ -77,11 +77,15 @@ pub(super) async fn check(
             State::Importing => say("it is being imported; when that was cut off, a server undoes it")?,
             State::Provisioning => say("its creation was cut off; the next start finishes it")?,
             State::Foreign => say("in a state that this version does not know; a newer version made it")?,
+            State::Renaming => say("its renaming was cut off; the next start finishes it")?,
+            // Said of the tenant that gets the name.
+            State::Reserved => {}
             State::Deleting => say("its deletion was cut off; the next start finishes it")?,
         }
     }
     left_to_do += drift(app, &comparable, out).await?;
     writeln!(out, "tenants        {} in the directory", records.len())?;
+    print_spares(app, "spares         ", out).await?;
     // What is harmless where the app is written is not where customers are served.
     let is_production = app.0.config.is_production();
     for finding in app.findings().await.map_err(|source| BootError::Database { source })? {
@@ -128,4 +132,14 @@ async fn drift(app: &Instance, records: &[TenantRecord], out: &mut impl Write) -
         }
     }
     Ok(tenants)
+}
+
+/// How many spare tenants there are, where some are wanted or left.
+pub(super) async fn print_spares(app: &Instance, begin: &str, out: &mut impl Write) -> Result<(), Failure> {
+    let wanted = app.0.config.config.tenancy.spare_tenants;
+    let ready = app.tenants().spare_count().await.map_err(|source| BootError::Database { source })?;
+    if wanted > 0 || ready > 0 {
+        writeln!(out, "{begin}{ready} spare tenants ready, {wanted} wanted on each server")?;
+    }
+    Ok(())
 }

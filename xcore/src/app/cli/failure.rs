@@ -46,6 +46,10 @@ pub(super) enum Failure {
         "the server that runs beside this command has not finished it within {seconds} s; look at its log"
     )]
     NotFinished { seconds: u64 },
+    #[error(
+        "the server that runs beside this command could not rename `{id}` to `{to}`, which has its old name; look at its log"
+    )]
+    NotRenamed { id: TenantId, to: TenantId },
     /// Said already; only the code is left to give.
     #[error("something is left to do")]
     LeftToDo,

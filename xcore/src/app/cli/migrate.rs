@@ -176,6 +176,7 @@ async fn status(app: &Instance, at_once: usize, out: &mut impl Write) -> Result<
         writeln!(out, "{:<24} {standing}", record.id)?;
     }
     writeln!(out, "{up_to_date} tenants up to date")?;
+    super::check::print_spares(app, "", out).await?;
     if others > 0 { Err(Failure::LeftToDo) } else { Ok(()) }
 }
 

@@ -1,4 +1,4 @@
-//! `tenant`: creates, lists, suspends, resumes, changes and deletes, and what belongs to a tenant.
+//! `tenant`: creates, lists, suspends, resumes, changes, renames and deletes, and what belongs to a tenant.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
@@ -11,9 +11,9 @@ use super::failure::Failure;
 use super::{archive, credentials};
 use crate::app::{BootError, Instance, TenantError};
 use crate::db::DatabaseError;
-use crate::tenancy::{ProfileChange, TenantId, TenantRecord, Times};
+use crate::tenancy::{ProfileChange, State, TenantId, TenantRecord, Times};
 
-/// How long a server that runs beside may take to finish a deletion.
+/// How long a server that runs beside may take to finish a deletion or a renaming.
 const SERVER_FINISHES: Duration = Duration::from_secs(15);
 
 pub(super) async fn tenant(
@@ -75,6 +75,11 @@ pub(super) async fn tenant(
         TenantCommand::Export { .. } | TenantCommand::Import { .. } | TenantCommand::Clone { .. } => {
             archive::archive(app, command, out).await?;
         }
+        TenantCommand::Rename { name, to } => {
+            let (id, to) = (parse(&name)?, parse(&to)?);
+            rename(app, &id, &to).await?;
+            writeln!(out, "{id} is {to} now")?;
+        }
         TenantCommand::Delete { name, yes } => {
             let id = parse(&name)?;
             if !yes && !is_confirmed(&id)? {
@@ -114,6 +119,7 @@ fn shown(record: &TenantRecord) -> Value {
         "id": record.id.as_str(),
         "state": record.state.as_str(),
         "reason": record.reason,
+        "other_name": record.other_name.as_ref().map(TenantId::as_str),
         "server": record.server.as_deref(),
         "plan": record.profile.plan,
         "metadata": record.profile.metadata,
@@ -154,4 +160,25 @@ async fn delete(app: &Instance, id: &TenantId) -> Result<(), Failure> {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Ok(())
+}
+
+/// As [`delete`].
+async fn rename(app: &Instance, id: &TenantId, to: &TenantId) -> Result<(), Failure> {
+    match app.tenants().rename(id, to).await {
+        Err(TenantError::NotRenamed { source: DatabaseError::Served { .. }, .. }) => {}
+        done => return Ok(done?),
+    }
+    let deadline = tokio::time::Instant::now() + SERVER_FINISHES;
+    loop {
+        let listed = app.tenants().list().await?;
+        match listed.iter().find(|record| record.id == *id).map(|record| record.state) {
+            Some(State::Renaming) => {}
+            Some(State::Active | State::Suspended) => return Err(Failure::NotRenamed { id: *id, to: *to }),
+            _ => return Ok(()),
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return Err(Failure::NotFinished { seconds: SERVER_FINISHES.as_secs() });
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

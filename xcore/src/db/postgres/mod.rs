@@ -31,6 +31,7 @@ mod plain;
 mod pool;
 mod pooler;
 mod qualify;
+mod rename;
 mod replay;
 mod replica;
 mod roles;

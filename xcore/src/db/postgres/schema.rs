@@ -142,6 +142,11 @@ pub(super) fn template_key() -> i64 {
     key(0x7863_6f74, Target::Directory)
 }
 
+/// The advisory lock for making and dropping spare schemas.
+pub(super) fn spares_key() -> i64 {
+    key(0x7863_6f75, Target::Directory)
+}
+
 /// The first half says that a lock is ours, and what for. Names that share the second half wait for each other, nothing more.
 fn key(purpose: u32, target: Target) -> i64 {
     // Any spread of names will do; places are as good a seed as another.

@@ -29,7 +29,7 @@ use super::user_code::{Definition, UserCode};
 use super::{migrate, notices, roles, schema, watch};
 #[cfg(feature = "schema-sync")]
 use crate::db::backend::DriverRow;
-use crate::db::backend::{Backend, Place, Replica, Rows, Scope, Session, Sql, TenantClaim};
+use crate::db::backend::{Backend, Place, Replica, Rows, Scope, Session, Sql, TenantClaim, Tended};
 use crate::db::drift::Drift;
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
@@ -50,13 +50,13 @@ pub(crate) struct Postgres {
     pub(super) version: Option<u32>,
     /// What the sessions beside the pool are opened with.
     pub(super) options: PgConnectOptions,
-    isolate: bool,
+    pub(super) isolate: bool,
     pub(super) roles: Arc<Roles>,
     claims: Arc<Claims>,
     /// How many schemas this process works on at once.
     pub(super) operators: Operators,
     /// How long a removal waits for a migration of the same schema.
-    drain_timeout: Duration,
+    pub(super) drain_timeout: Duration,
     pub(super) copies: Copies,
     pub(super) replay: Replay,
 }
@@ -492,6 +492,16 @@ impl Backend for Postgres {
         .boxed()
     }
 
+    fn rename<'a>(
+        &'a self,
+        id: &'a TenantId,
+        to: &'a TenantId,
+        claim: &'a dyn TenantClaim,
+    ) -> BoxFuture<'a, Result<(), DatabaseError>> {
+        let elsewhere = async || Ok((self.copies.evacuate(*id).await?, self.copies.evacuate(*to).await?));
+        async move { self.rename_when(id, to, claim, elsewhere).await }.boxed()
+    }
+
     fn migrate<'a>(
         &'a self,
         place: Place<'a>,
@@ -533,6 +543,26 @@ impl Backend for Postgres {
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<bool, DatabaseError>> {
         Postgres::replay(self, id, migrations).boxed()
+    }
+
+    fn take_spare<'a>(
+        &'a self,
+        id: &'a TenantId,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<bool, DatabaseError>> {
+        Postgres::take_spare(self, id, migrations).boxed()
+    }
+
+    fn tend_spares<'a>(
+        &'a self,
+        wanted: usize,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<Tended, DatabaseError>> {
+        self.tend(wanted, migrations).boxed()
+    }
+
+    fn spares<'a>(&'a self, migrations: &'a [Migrations]) -> BoxFuture<'a, Result<usize, DatabaseError>> {
+        self.count_spares(migrations).boxed()
     }
 
     fn drift<'a>(

@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Metadata, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,6 +73,35 @@ impl Layout {
             .filter(is_template)
             .filter(|path| *path != kept)
             .collect())
+    }
+
+    /// Where spare databases are. It is not among the tenants.
+    fn spare_folder(&self) -> PathBuf {
+        self.folder.join("spares")
+    }
+
+    /// A new spare database of a version.
+    pub(super) fn new_spare(&self, version: &str) -> Result<PathBuf, DatabaseError> {
+        let folder = self.spare_folder();
+        private_folder().create(&folder).map_err(|source| folder_error(&folder, source))?;
+        // A hasher with random keys is the random number that the standard library has.
+        let number = RandomState::new().hash_one(0_u8);
+        Ok(folder.join(format!("{version}-{number:016x}.db")))
+    }
+
+    /// The spare databases: those of this version, and all other files.
+    pub(super) fn spares(&self, version: &str) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DatabaseError> {
+        let folder = self.spare_folder();
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
+            Err(source) => return Err(folder_error(&folder, source)),
+        };
+        let is_current = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with(&format!("{version}-")) && name.ends_with(".db") && look(path) == Found::File
+        };
+        Ok(entries.flatten().map(|entry| entry.path()).partition(is_current))
     }
 
     /// A file name comes from a [`TenantId`] and from nothing else: its grammar holds no separator and no dot.
@@ -208,6 +238,26 @@ pub(super) fn copy_new(from: &Path, to: &Path) -> Result<bool, DatabaseError> {
     }
     fs::rename(&unfinished, to).map_err(failed)?;
     Ok(true)
+}
+
+/// Gives a database that nobody has open, and whose log is in it, another name that nothing has. It has one of the two at any moment.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), DatabaseError> {
+    let failed = |source| folder_error(parent(to), source);
+    // What an earlier one of the name left would be taken for the log of this one.
+    for suffix in SIDE_FILES {
+        delete_one(&beside(to, suffix))?;
+    }
+    fs::rename(from, to).map_err(failed)?;
+    delete_side_files(from)?;
+    // What is noted of the name next must not outlast the name itself.
+    #[cfg(unix)]
+    fs::File::open(parent(to)).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(())
+}
+
+/// Deletes what is left beside a database that has gone.
+pub(super) fn delete_side_files(path: &Path) -> Result<(), DatabaseError> {
+    SIDE_FILES.iter().try_for_each(|suffix| delete_one(&beside(path, suffix)))
 }
 
 /// Deletes a database that nobody has open.

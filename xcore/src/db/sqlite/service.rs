@@ -20,7 +20,7 @@ use super::text::{Verdict, judge};
 use super::{migrate, run};
 #[cfg(feature = "schema-sync")]
 use crate::db::backend::DriverRow;
-use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
+use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim, Tended};
 use crate::db::drift::Drift;
 use crate::db::rows::RowStream;
 use crate::db::{
@@ -37,10 +37,10 @@ pub(crate) struct Sqlite {
     pub(super) registry: Arc<Registry>,
     pub(super) layout: Layout,
     pub(super) limits: Arc<Limits>,
-    isolate: bool,
+    pub(super) isolate: bool,
     /// Held for as long as this process serves.
     serving: std::sync::Mutex<Option<Claim>>,
-    mode: OpenMode,
+    pub(super) mode: OpenMode,
     /// One change of files at a time in this process; [`Claim::change_files`] does the same among processes.
     pub(super) changing: Mutex<()>,
     pub(super) copying: super::template::Copying,
@@ -401,6 +401,15 @@ impl Backend for Sqlite {
         .boxed()
     }
 
+    fn rename<'a>(
+        &'a self,
+        id: &'a TenantId,
+        to: &'a TenantId,
+        _claim: &'a dyn TenantClaim,
+    ) -> BoxFuture<'a, Result<(), DatabaseError>> {
+        self.rename_file(id, to).boxed()
+    }
+
     fn migrate<'a>(
         &'a self,
         place: Place<'a>,
@@ -431,6 +440,26 @@ impl Backend for Sqlite {
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<bool, DatabaseError>> {
         self.copy_template(id, migrations).boxed()
+    }
+
+    fn take_spare<'a>(
+        &'a self,
+        id: &'a TenantId,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<bool, DatabaseError>> {
+        Sqlite::take_spare(self, id, migrations).boxed()
+    }
+
+    fn tend_spares<'a>(
+        &'a self,
+        wanted: usize,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<Tended, DatabaseError>> {
+        self.tend(wanted, migrations).boxed()
+    }
+
+    fn spares<'a>(&'a self, migrations: &'a [Migrations]) -> BoxFuture<'a, Result<usize, DatabaseError>> {
+        self.count_spares(migrations).boxed()
     }
 
     fn drift<'a>(

@@ -41,7 +41,7 @@ pub(super) struct Copying {
     /// How many tenants this process has made, or begun to.
     made: AtomicUsize,
     /// Tenants are made by running their migrations.
-    is_refused: AtomicBool,
+    pub(super) is_refused: AtomicBool,
 }
 
 impl Sqlite {

@@ -20,7 +20,7 @@ use super::texts::Texts;
 use super::{Unit, Units, probe};
 #[cfg(feature = "schema-sync")]
 use crate::db::backend::DriverRow;
-use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
+use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim, Tended};
 use crate::db::drift::Drift;
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
@@ -225,6 +225,16 @@ impl Backend for Pooled {
             .boxed()
     }
 
+    fn rename<'a>(
+        &'a self,
+        id: &'a TenantId,
+        to: &'a TenantId,
+        claim: &'a dyn TenantClaim,
+    ) -> BoxFuture<'a, Result<(), DatabaseError>> {
+        let elsewhere = async || Ok((self.units.evacuate(*id).await?, self.units.evacuate(*to).await?));
+        async move { self.direct.rename_when(id, to, claim, elsewhere).await }.boxed()
+    }
+
     fn migrate<'a>(
         &'a self,
         place: Place<'a>,
@@ -247,6 +257,26 @@ impl Backend for Pooled {
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<bool, DatabaseError>> {
         Backend::replay(&*self.direct, id, migrations)
+    }
+
+    fn take_spare<'a>(
+        &'a self,
+        id: &'a TenantId,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<bool, DatabaseError>> {
+        Postgres::take_spare(&self.direct, id, migrations).boxed()
+    }
+
+    fn tend_spares<'a>(
+        &'a self,
+        wanted: usize,
+        migrations: &'a [Migrations],
+    ) -> BoxFuture<'a, Result<Tended, DatabaseError>> {
+        self.direct.tend(wanted, migrations).boxed()
+    }
+
+    fn spares<'a>(&'a self, migrations: &'a [Migrations]) -> BoxFuture<'a, Result<usize, DatabaseError>> {
+        self.direct.count_spares(migrations).boxed()
     }
 
     fn drift<'a>(

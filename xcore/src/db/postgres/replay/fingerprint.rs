@@ -71,7 +71,10 @@ async fn hashes(
 }
 
 /// All that one schema holds.
-pub(super) async fn parts(session: &mut PgConnection, schema: &str) -> Result<Parts, DatabaseError> {
+pub(in crate::db::postgres) async fn parts(
+    session: &mut PgConnection,
+    schema: &str,
+) -> Result<Parts, DatabaseError> {
     session.execute(AssertSqlSafe(format!("SET search_path TO \"{schema}\""))).await?;
     let asked = sqlx::query(QUERY).bind(vec![schema]).bind(false).fetch_all(&mut *session).await;
     session.execute(AssertSqlSafe(format!("SET search_path TO {NOBODY}"))).await?;

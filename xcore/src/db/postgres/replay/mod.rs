@@ -5,6 +5,8 @@
 mod capture;
 mod fingerprint;
 mod script;
+mod spares;
 mod template;
 
+pub(super) use fingerprint::parts;
 pub(super) use script::Replay;

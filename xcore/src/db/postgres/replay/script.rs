@@ -20,11 +20,13 @@ use crate::tenancy::TenantId;
 #[derive(Debug, Default)]
 pub(in crate::db::postgres) struct Replay {
     /// The script; `None` when tenants are made by running their migrations.
-    known: OnceLock<Option<Script>>,
+    pub(super) known: OnceLock<Option<Script>>,
     making: Mutex<()>,
     kept: Arc<Kept>,
     /// How many tenants this process has made, or begun to.
-    made: AtomicUsize,
+    pub(super) made: AtomicUsize,
+    /// When this process first looked at the spare schemas, by the server's clock.
+    pub(super) looked: OnceLock<i64>,
     #[cfg(test)]
     pub(in crate::db::postgres) replayed: AtomicUsize,
 }
@@ -113,7 +115,10 @@ impl Postgres {
     }
 
     /// A session that holds this lock, perhaps one that has made a tenant before: it knows the server's catalog already.
-    async fn replayer(&self, lock: i64) -> Result<(Connection, OwnedSemaphorePermit), DatabaseError> {
+    pub(super) async fn replayer(
+        &self,
+        lock: i64,
+    ) -> Result<(Connection, OwnedSemaphorePermit), DatabaseError> {
         let permit = self.operate().await?;
         if let Some(mut kept) = self.replay.kept.take() {
             if claim::wait_for(kept.raw(), lock).await.is_ok() {
@@ -127,7 +132,7 @@ impl Postgres {
     }
 
     /// Gives the lock free, and keeps the session for a while as if it were new.
-    async fn keep(&self, mut session: Connection, is_sound: bool) {
+    pub(super) async fn keep(&self, mut session: Connection, is_sound: bool) {
         let is_new = is_sound && session.raw().execute("DISCARD ALL").await.is_ok();
         if !is_new || self.pool.is_closed() {
             return session.close().await;
@@ -150,7 +155,7 @@ impl Postgres {
 
     /// The script, made when this process makes its second tenant: for one alone it takes longer than it saves. Nobody waits for
     /// one who makes it.
-    async fn script(&self, migrations: &[Migrations]) -> Option<Script> {
+    pub(super) async fn script(&self, migrations: &[Migrations]) -> Option<Script> {
         let is_first = self.replay.made.fetch_add(1, Ordering::Relaxed) == 0;
         if let Some(known) = self.replay.known.get() {
             return known.clone();

@@ -50,6 +50,19 @@ impl Roles {
         Ok(Some(self.giving(id, has_role, Found::Nothing)))
     }
 
+    /// The statements that make the tenant's role the owner of a schema of its name that is there; none where tenants have no roles.
+    pub(in crate::db::postgres) async fn taking(
+        &self,
+        connection: &mut PgConnection,
+        id: &TenantId,
+    ) -> Result<String, DatabaseError> {
+        if !self.are_used() {
+            return Ok(String::new());
+        }
+        let has_role = self.find(connection, id).await?;
+        Ok(self.giving(id, has_role, Found::Tenant))
+    }
+
     fn giving(&self, id: &TenantId, has_role: bool, found: Found) -> String {
         let (name, group) = (self.name(id), self.group());
         let mut text = String::new();
@@ -110,6 +123,46 @@ impl Roles {
             "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = '{name}'"
         );
         connection.execute(AssertSqlSafe(text)).await.map_err(|error| self.refusal(error))?;
+        Ok(())
+    }
+
+    /// The statements that give the tenant's role the name that belongs to another name of the tenant; none when it has no role. What is
+    /// left of a role of that name is dropped before: nobody has a schema of it.
+    pub(in crate::db::postgres) async fn renaming(
+        &self,
+        connection: &mut PgConnection,
+        id: &TenantId,
+        to: &TenantId,
+    ) -> Result<String, DatabaseError> {
+        if !self.find(connection, id).await? {
+            return Ok(String::new());
+        }
+        self.drop_role(connection, to).await?;
+        let (old, new, mark) = (self.name(id), self.name(to), quoted(&self.mark(to)));
+        let mut text = format!(
+            "GRANT \"{old}\" TO CURRENT_USER; ALTER ROLE \"{old}\" RENAME TO \"{new}\"; COMMENT ON ROLE \"{new}\" IS {mark}"
+        );
+        // A password belongs to a name.
+        if let Some(secret) = &self.secret {
+            let verifier = password::verifier(secret, &new);
+            text.push_str(&format!("; ALTER ROLE \"{new}\" PASSWORD '{verifier}'"));
+        }
+        Ok(text)
+    }
+
+    /// Ends the sessions that were opened with the tenant's login.
+    pub(in crate::db::postgres) async fn end_sessions(
+        &self,
+        connection: &mut PgConnection,
+        id: &TenantId,
+    ) -> Result<(), DatabaseError> {
+        if self.mode == DbRole::Login {
+            let name = self.name(id);
+            let text = format!(
+                "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = '{name}'"
+            );
+            connection.execute(AssertSqlSafe(text)).await.map_err(|error| self.refusal(error))?;
+        }
         Ok(())
     }
 

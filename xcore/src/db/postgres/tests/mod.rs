@@ -10,6 +10,7 @@ mod metrics;
 mod migrations;
 mod pooler;
 mod raw_sql;
+mod rename;
 mod replay;
 mod replicas;
 mod roles;
