@@ -169,5 +169,8 @@ impl fmt::Debug for Schedule {
     }
 }
 
+mod written;
+pub(crate) use written::WrittenSchedule;
+
 #[cfg(test)]
 mod tests;
