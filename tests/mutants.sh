@@ -6,6 +6,7 @@
 #   tests/mutants.sh proofs     every proof in xcore/src/plugin/proof: about a minute each
 #   tests/mutants.sh scopes     what keeps tenants and actions of no tenant apart at run time: about a minute each
 #   tests/mutants.sh limits     what plans allow: about a minute each
+#   tests/mutants.sh cache      what keeps tenants apart and replicas agreed in the cache: about a minute each
 #   tests/mutants.sh template   what is refused as a template of tenants: about a minute each, with a PostgreSQL server
 #   tests/mutants.sh archive    what keeps archives honest: about two minutes each
 #   tests/mutants.sh rename     what keeps a renamed tenant from the next of its name: about a minute each
@@ -193,6 +194,26 @@ if [[ $what == all || $what == rename ]]; then
     mutate xcore/src/db/postgres/rename.rs 'wait_until_unused\(operator\.raw\(\), &id, waited\)\.await\?;' ''
     mutate xcore/src/db/postgres/rename.rs 'if names\(' 'if false && names('
     mutate xcore/src/db/postgres/replay/spares.rs 'spare\.made < looked' 'true'
+if [[ $what == all || $what == cache ]]; then
+    tests=(cargo test -q -p xcore --lib --features redis cache::isolation)
+    # A pattern that is not escaped, and one that is not bound to its tenant.
+    mutate xcore/src/cache/redis/names.rs "if matches!\\(character, '\\*'" "if false && matches!(character, '*'"
+    mutate xcore/src/cache/redis/names.rs 'text\.push_str\(space\);' ''
+    mutate xcore/src/cache/memory/index.rs 'self\.part\(space\)\.get\(space\)' 'self.part(space).values().next()'
+    tests=(cargo test -q -p xcore --lib --features redis cache::memory)
+    # Room is made by whoever asks for it, or by nobody in particular; and what is used goes like what is not.
+    mutate xcore/src/cache/memory/index.rs 'lock\(&self\.ranks\)\.last\(\)' 'lock(&self.ranks).first()'
+    mutate xcore/src/cache/memory/index.rs 'let was_used = slot\.entry\.take_use\(\);' 'let was_used = false;'
+    tests=(cargo test -q -p xcore --lib --features redis cache::tiered)
+    # A value that changed while it was fetched is kept; the end of a connection is not heard; what is near outlives it.
+    mutate xcore/src/cache/tiered/near.rs 'hold\.is_broken\.store\(true, Ordering::Relaxed\);' ''
+    mutate xcore/src/cache/tiered/near.rs 'if hold\.is_broken\.load\(Ordering::Relaxed\)' 'if false'
+    mutate xcore/src/cache/tiered/near.rs 'self\.forget_all\(\);' ''
+    mutate xcore/src/cache/tiered/tracking.rs 'near\.forget\(key\);' ''
+    tests=(cargo test -q -p xcore --lib --features redis cache::redis)
+    mutate xcore/src/cache/redis/link.rs 'if std::mem::take\(&mut may_repeat\)' 'if false'
+    mutate xcore/src/cache/redis/nodes.rs 'is_at_rest \|\| self\.earlier' 'true || is_at_rest || self.earlier'
+    mutate xcore/src/cache/load.rs '\*turn = Some\(Outcome::Loaded\(bytes\)\);' ''
 fi
 
 echo

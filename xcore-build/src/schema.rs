@@ -53,6 +53,9 @@ pub struct Services {
     /// address that is known at the start only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postgres: Option<Place>,
+    /// `services.cache.backend`, when it names a Redis server. `None` also for one that is known at the start only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redis: Option<Place>,
 }
 
 /// One entry of `plugins`.

@@ -51,7 +51,12 @@ fn write_all(schema: &Schema, out: &mut String) -> std::fmt::Result {
         writeln!(out, "        ] }},")?;
     }
     writeln!(out, "    ];")?;
-    let built = [("POSTGRES", schema.services.postgres), ("JWT", schema.jwt), ("JWKS_URL", schema.jwks_url)];
+    let built = [
+        ("POSTGRES", schema.services.postgres),
+        ("REDIS", schema.services.redis),
+        ("JWT", schema.jwt),
+        ("JWKS_URL", schema.jwks_url),
+    ];
     for (name, place) in built {
         let Some(place) = place else { continue };
         let (line, column) = (place.line, place.column);

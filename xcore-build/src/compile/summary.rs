@@ -20,6 +20,7 @@ pub(super) fn summarise(tree: &Node, package: &str, file: &str) -> Schema {
             cache: service("cache"),
             scheduler: service("scheduler"),
             postgres: postgres(tree),
+            redis: redis(tree),
         },
         plugins: entries(tree.find("plugins"))
             .iter()
@@ -49,6 +50,13 @@ fn postgres(tree: &Node) -> Option<Place> {
     let is_known = node.kind() == Kind::Text;
     let is_server = matches!(&node.value, Value::Text(url) if DatabaseUrl::server_part(url).is_some());
     (is_known && is_server).then(|| node.origin.place())
+}
+
+/// Where a cache on a server is asked for.
+fn redis(tree: &Node) -> Option<Place> {
+    let node = tree.find("services.cache.backend")?;
+    let is_server = matches!(&node.value, Value::Text(word) if matches!(word.as_str(), "redis" | "tiered"));
+    (node.kind() == Kind::Text && is_server).then(|| node.origin.place())
 }
 
 fn entries(node: Option<&Node>) -> &[Entry] {

@@ -1,6 +1,6 @@
 //! Keys that are right each by itself and wrong together.
 
-use super::{DatabaseUrl, DbRole, Directory, Pooler, Source};
+use super::{CacheBackend, DatabaseUrl, DbRole, Directory, Pooler, Source};
 use crate::problem::{Problem, Problems};
 use crate::settings::{
     DefaultTenant, Flag, HostLabel, Kind, List, OneOf, PublicUrl, Size, StorageUrl, Whole, host_of,
@@ -32,6 +32,7 @@ pub(crate) fn check_contradictions(tree: &Node, problems: &mut Problems) {
     tree.check_placement(problems);
     tree.check_plans(problems);
     tree.cache_sizes(problems);
+    tree.cache_of_another_backend(problems);
 }
 
 /// Connections to one SQLite file.
@@ -43,6 +44,9 @@ const FILE_KEYS: &[&str] = &["max_open"];
 /// Keys of `services.database` that mean something for a server only.
 const SERVER_KEYS: &[&str] =
     &["min_connections", "active_connections", "statement_timeout", "replicas", "pooler", "direct_url"];
+
+/// Keys of `services.cache` that mean something for a server only.
+const CACHE_SERVER_KEYS: &[&str] = &["url", "cluster", "prefix", "timeout", "on_failure"];
 
 pub(super) struct Tree<'a>(pub(super) &'a Node);
 
@@ -296,6 +300,41 @@ impl Tree<'_> {
                 push(problems, self.problem(direct, message), help.to_owned());
             }
             _ => {}
+        }
+    }
+
+    /// A server has an address, and a key that is accepted has an effect.
+    fn cache_of_another_backend(&self, problems: &mut Problems) {
+        let path = "services.cache.backend";
+        let Some(backend) = self.value::<OneOf<CacheBackend>>(path) else { return };
+        let word = match backend {
+            CacheBackend::Memory => "memory",
+            CacheBackend::Redis => "redis",
+            CacheBackend::Tiered => "tiered",
+        };
+        if backend == CacheBackend::Memory {
+            for key in CACHE_SERVER_KEYS {
+                let path = format!("services.cache.{key}");
+                if self.is_set(&path) {
+                    let message =
+                        format!("`{path}` is for a server, and `services.cache.backend` is `memory`");
+                    let help = "set `backend: redis` or `backend: tiered`, or remove it";
+                    push(problems, self.problem(&path, message), help.to_owned());
+                }
+            }
+            return;
+        }
+        if self.0.find("services.cache.url").is_none_or(Node::is_null) {
+            let message =
+                format!("`{path}` is `{word}`, and `services.cache.url` does not say where the server is");
+            let help = "add `url: \"redis://127.0.0.1:6379\"` beside it";
+            push(problems, self.problem(path, message), help.to_owned());
+        }
+        let capacity = "services.cache.capacity";
+        if backend == CacheBackend::Redis && self.is_set(capacity) {
+            let message = format!("`{capacity}` is memory of this process, and `backend: redis` uses none");
+            let help = "remove it, or set `backend: tiered`; the server's memory is its own `maxmemory`";
+            push(problems, self.problem(capacity, message), help.to_owned());
         }
     }
 

@@ -41,7 +41,10 @@ pub use app::App;
 pub use load::{LoadOptions, Loaded};
 pub use plan::Plan;
 pub use plugin::{Grant, Plugin};
-pub use services::{Cache, CacheBackend, Database, DatabaseServer, DatabaseUrl, Pooler, Scheduler, Services};
+pub use services::{
+    Cache, CacheBackend, CacheCodec, Database, DatabaseServer, DatabaseUrl, OnFailure, Pooler, Scheduler,
+    Services,
+};
 pub use sources::{Algorithm, ApiKey, Hidden, Jwt, Source};
 pub use tenancy::{DbRole, Directory, Tenancy};
 

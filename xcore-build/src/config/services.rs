@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::settings::{
-    List, OneOf, ServerMap, ServerUrl, Size, Span, StorageUrl, TimeZone, Whole, Word, Wrong, settings,
+    CachePrefix, Flag, List, OneOf, RedisUrl, ServerMap, ServerUrl, Size, Span, StorageUrl, TimeZone, Whole,
+    Word, Wrong, settings,
 };
 
 /// The services that are configured.
@@ -62,12 +63,27 @@ settings! {
 settings! {
     /// Cache whose keys belong to a tenant.
     pub struct Cache at "services.cache" {
-        /// What holds the entries.
+        /// What holds the entries: `memory`, that of this process; `redis`, a server that all replicas share; or `tiered`, a server with
+        /// memory in front of it that is told of changes.
         backend: CacheBackend = default OneOf<CacheBackend>, "memory";
-        /// Memory for all entries of all tenants, in bytes. Entries that are used least make room.
+        /// Where the server is, as `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or with TLS as `rediss://`. For `redis` and `tiered`.
+        url: Option<DatabaseUrl> = optional RedisUrl;
+        /// Whether `url` is one of the servers of a Redis cluster, from which the others are learnt. Not so by default.
+        cluster: Option<bool> = optional Flag;
+        /// What stands before each key on the server, as `PREFIX:TENANT:KEY`, so that several apps can share it. Nothing by default.
+        prefix: Option<String> = optional CachePrefix;
+        /// How values are written: `json`, which other programs read, or `messagepack`, which is smaller. Either is read.
+        codec: CacheCodec = default OneOf<CacheCodec>, "json";
+        /// Memory of this process for the entries of all tenants, in bytes. When it is full, the tenant that has most makes room. Not for
+        /// `redis`, which has memory of its own.
         capacity: u64 = default Size, "64MiB";
         /// Largest value of one entry, in bytes.
         max_value: u64 = default Size, "1MiB";
+        /// How long a call may wait for the server, `1s` by default. For `redis` and `tiered`.
+        timeout: Option<Duration> = optional Span;
+        /// What a call does while the server is away: `error`, the default, or `pass_through`: the cache counts as empty and keeps nothing.
+        /// For `redis` and `tiered`.
+        on_failure: Option<OnFailure> = optional OneOf<OnFailure>;
     }
 }
 
@@ -109,6 +125,30 @@ impl DatabaseServer {
 pub enum CacheBackend {
     /// The memory of this process.
     Memory,
+    /// A Redis server or cluster.
+    Redis,
+    /// A Redis server or cluster, and memory of this process in front of it.
+    Tiered,
+}
+
+/// How values of the cache are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CacheCodec {
+    /// JSON.
+    Json,
+    /// MessagePack.
+    MessagePack,
+}
+
+/// What a call to a cache does whose server is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnFailure {
+    /// It fails.
+    Error,
+    /// It finds nothing and stores nothing.
+    PassThrough,
 }
 
 /// What stands between the program and the server.
@@ -185,11 +225,34 @@ impl Word for Pooler {
 }
 
 impl Word for CacheBackend {
-    const WORDS: &'static [(&'static str, Self)] = &[("memory", Self::Memory)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("memory", Self::Memory), ("redis", Self::Redis), ("tiered", Self::Tiered)];
 
     fn refused(word: &str) -> Option<Wrong> {
-        matches!(word, "redis" | "tiered").then(|| {
-            Wrong::new(format!("asks for `{word}`, which is not in this version")).help("use `memory`")
-        })
+        match word {
+            "valkey" | "keydb" | "dragonfly" => Some(
+                Wrong::new(format!("asks for `{word}`, which speaks the protocol of Redis"))
+                    .help("use `redis`"),
+            ),
+            "memcached" => Some(
+                Wrong::new("asks for `memcached`, which has no patterns and no tags").help("use `redis`"),
+            ),
+            _ => None,
+        }
     }
+}
+
+impl Word for CacheCodec {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("json", Self::Json), ("messagepack", Self::MessagePack)];
+
+    fn refused(word: &str) -> Option<Wrong> {
+        matches!(word, "msgpack" | "message_pack")
+            .then(|| Wrong::new(format!("asks for `{word}`")).help("write `messagepack`"))
+    }
+}
+
+impl Word for OnFailure {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("error", Self::Error), ("pass_through", Self::PassThrough)];
 }

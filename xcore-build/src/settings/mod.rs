@@ -12,6 +12,7 @@ mod name;
 mod network;
 mod proxy;
 mod reading;
+mod redis;
 mod section;
 mod servers;
 
@@ -25,6 +26,7 @@ pub(crate) use network::{
 };
 pub(crate) use proxy::{Cidr, HostLabel, TenantPath};
 pub(crate) use reading::Reading;
+pub(crate) use redis::{CachePrefix, RedisUrl};
 pub(crate) use section::{Key, Need, Section};
 pub(crate) use servers::ServerMap;
 

@@ -14,7 +14,7 @@ const PROOFS: [&str; 5] =
     ["is_listed", "services_are_provided", "requirements_hold", "config_fits", "routes_are_distinct"];
 
 /// The proofs about the app as a whole. Their errors stand at `app!`.
-const WHOLE: [&str; 3] = ["all_mounted", "database_is_built", "tokens_are_built"];
+const WHOLE: [&str; 4] = ["all_mounted", "database_is_built", "cache_is_built", "tokens_are_built"];
 
 /// The app and its proofs.
 pub(crate) fn expand(app: &App, around: &Surroundings) -> TokenStream {

@@ -72,6 +72,7 @@ const _: () = {
     const _: () = ::framework::__private::proof::routes_are_distinct(&APP, 1usize);
     const _: () = ::framework::__private::proof::all_mounted(&APP);
     const _: () = ::framework::__private::proof::database_is_built(&APP);
+    const _: () = ::framework::__private::proof::cache_is_built(&APP);
     const _: () = ::framework::__private::proof::tokens_are_built(&APP);
     #[automatically_derived]
     impl ::framework::__private::AppDef for App {

@@ -55,6 +55,7 @@ const _: () = {
     const _: () = ::xcore::__private::proof::routes_are_distinct(&APP, 0usize);
     const _: () = ::xcore::__private::proof::all_mounted(&APP);
     const _: () = ::xcore::__private::proof::database_is_built(&APP);
+    const _: () = ::xcore::__private::proof::cache_is_built(&APP);
     const _: () = ::xcore::__private::proof::tokens_are_built(&APP);
     #[automatically_derived]
     impl ::xcore::__private::AppDef for App {

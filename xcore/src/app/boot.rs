@@ -128,6 +128,13 @@ pub enum BootError {
         #[source]
         source: DatabaseError,
     },
+    /// The cache could not be set up.
+    #[error("the cache is not ready")]
+    Cache {
+        /// Why.
+        #[source]
+        source: crate::cache::CacheError,
+    },
     /// The scheduler could not be set up.
     #[error("the scheduler is not ready")]
     Scheduler {
@@ -243,7 +250,7 @@ async fn assemble(
         vary: sources::vary(config, own.sources.len()),
         admission,
         database,
-        cache: settings::cache(config),
+        cache: settings::cache(config)?,
         scheduler,
         suspended_page: own.suspended_page,
         mounted: OnceLock::new(),

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono_tz::Tz;
 use xcore_build::config::{
-    Config, DatabaseUrl, DbRole as ConfiguredRole, Directory as DirectoryKind, Pooler,
+    CacheBackend, CacheCodec, Config, DatabaseUrl, DbRole as ConfiguredRole, Directory as DirectoryKind,
+    OnFailure, Pooler,
 };
 
 use super::boot::{BootError, Own};
@@ -14,7 +15,9 @@ use super::directory_table::DirectoryTable;
 use super::existence::Everyone;
 use super::sources;
 use super::tenants::version_of;
-use crate::cache::{Cache, CacheSettings};
+#[cfg(feature = "redis")]
+use crate::cache::RedisSettings;
+use crate::cache::{Cache, CacheSettings, Codec};
 use crate::db::{DatabaseSettings, DbRole, Migrations, OpenMode, ServerSettings, ServerUrl, Servers};
 use crate::scheduler::{Scheduler, SchedulerError, SchedulerSettings};
 use crate::tenancy::{
@@ -63,10 +66,38 @@ pub(super) fn databases(config: &Config, mode: OpenMode) -> Result<Option<Vec<Se
 }
 
 /// The cache, if there is one.
-pub(super) fn cache(config: &Config) -> Option<Cache> {
-    let section = config.services.cache.as_ref()?;
-    let isolate = config.tenancy.isolate_cache;
-    Some(Cache::memory(CacheSettings { capacity: section.capacity, max_value: section.max_value, isolate }))
+pub(super) fn cache(config: &Config) -> Result<Option<Cache>, BootError> {
+    let Some(section) = config.services.cache.as_ref() else { return Ok(None) };
+    let settings = CacheSettings {
+        capacity: section.capacity,
+        max_value: section.max_value,
+        codec: match section.codec {
+            CacheCodec::MessagePack => Codec::MessagePack,
+            _ => Codec::Json,
+        },
+        pass_through: section.on_failure == Some(OnFailure::PassThrough),
+        isolate: config.tenancy.isolate_cache,
+    };
+    if section.backend == CacheBackend::Memory {
+        return Ok(Some(Cache::memory(settings)));
+    }
+    #[cfg(feature = "redis")]
+    {
+        let url = section.url.as_ref().map_or("", |url| url.as_str());
+        let server = RedisSettings::new(
+            url,
+            section.cluster.unwrap_or(false),
+            section.prefix.clone(),
+            section.timeout.unwrap_or(std::time::Duration::from_secs(1)),
+        )
+        .map_err(|source| BootError::Cache { source })?;
+        Ok(Some(match section.backend {
+            CacheBackend::Tiered => Cache::tiered(server, settings),
+            _ => Cache::redis(server, settings),
+        }))
+    }
+    #[cfg(not(feature = "redis"))]
+    Err(BootError::NotBuilt { key: "services.cache.backend: redis", feature: "redis" })
 }
 
 /// The scheduler, if there is one.

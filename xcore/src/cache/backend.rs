@@ -1,4 +1,4 @@
-//! What a place that keeps entries has to do. One file per backend implements it.
+//! What a place that keeps entries has to do. One file or folder per backend implements it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,10 +6,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 
 use super::CacheError;
+use super::lock::{Grant, Owner};
 use super::pattern::Pattern;
 use super::space::Key;
+use super::window::{Counted, Window};
 
 /// How long an entry has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,21 +25,62 @@ pub enum TimeToLive {
     Remaining(Duration),
 }
 
+/// When a value is stored.
+#[derive(Clone, Debug)]
+pub(crate) enum When {
+    Always,
+    /// When there is no entry.
+    Absent,
+    /// When the entry holds exactly these bytes.
+    Equals(Bytes),
+}
+
+/// A value to be stored in place of any earlier one, its time to live and its tags.
+#[derive(Clone, Debug)]
+pub(crate) struct Write<'a> {
+    pub(crate) value: Bytes,
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) tags: &'a [&'a str],
+    pub(crate) when: When,
+}
+
+impl Write<'_> {
+    pub(crate) fn new(value: Bytes, ttl: Option<Duration>) -> Self {
+        Self { value, ttl, tags: &[], when: When::Always }
+    }
+}
+
+/// A value and how long it has left; `None`: it has no end.
+pub(crate) type Fresh = (Bytes, Option<Duration>);
+
+/// Names of keys, some at a time.
+pub(crate) type Names<'a> = BoxStream<'a, Result<Vec<String>, CacheError>>;
+
 /// Keeps entries by [`Key`]. The handles above it check keys and sizes and encode values, so that a
 /// backend sees valid keys and bytes only.
 ///
 /// Rules that the conformance suite checks for every backend:
-/// - Each operation on one key is atomic: two calls of `add` never lose a step.
+/// - Each operation on one key is atomic: two calls of `add` never lose a step. Operations on several keys are not.
 /// - A space lists and clears its own keys, whatever the pattern says, and names come back without the
 ///   prefix.
 /// - A time to live of zero means that the entry is already over: it is gone after the call.
 /// - A value of a 64-bit integer is its decimal text, which is also its JSON.
+/// - Locks are no entries: they are not listed and not cleared, and end with their tenant.
 pub(crate) trait CacheBackend: Send + Sync + 'static {
     /// The value, unless it is absent or expired.
     fn get<'a>(&'a self, key: Key<'a>) -> Operation<'a, Option<Bytes>>;
 
-    /// Stores the value in place of any earlier one and its time to live.
-    fn set<'a>(&'a self, key: Key<'a>, value: Bytes, ttl: Option<Duration>) -> Operation<'a, ()>;
+    /// The value with what it has left.
+    fn get_fresh<'a>(&'a self, key: Key<'a>) -> Operation<'a, Option<Fresh>>;
+
+    /// The values of several keys, in their order.
+    fn get_many<'a>(&'a self, keys: Vec<Key<'a>>) -> Operation<'a, Vec<Option<Bytes>>>;
+
+    /// Stores a value and says whether it did.
+    fn write<'a>(&'a self, key: Key<'a>, write: Write<'a>) -> Operation<'a, bool>;
+
+    /// Stores several values without tags.
+    fn write_many<'a>(&'a self, entries: Vec<(Key<'a>, Bytes)>, ttl: Option<Duration>) -> Operation<'a, ()>;
 
     /// Removes the entry and says whether there was one.
     fn delete<'a>(&'a self, key: Key<'a>) -> Operation<'a, bool>;
@@ -53,11 +97,32 @@ pub(crate) trait CacheBackend: Send + Sync + 'static {
     /// Adds to a number, which is 0 when absent, keeps its time to live and gives the sum.
     fn add<'a>(&'a self, key: Key<'a>, by: i64) -> Operation<'a, i64>;
 
-    /// The names in a space that match, in no order.
-    fn keys<'a>(&'a self, space: &'a str, pattern: &'a Pattern) -> Operation<'a, Vec<String>>;
+    /// Counts in a sliding window, when its limit allows it. See [`Counted`] for what is stored.
+    fn count<'a>(&'a self, key: Key<'a>, window: Window) -> Operation<'a, Counted>;
+
+    /// The names in a space that match, in no order, each once.
+    fn scan<'a>(&'a self, space: &'a str, pattern: Pattern) -> Names<'a>;
 
     /// Removes the entries of a space that match and says how many there were.
     fn clear<'a>(&'a self, space: &'a str, pattern: &'a Pattern) -> Operation<'a, u64>;
+
+    /// Removes the entries of a space that were stored with a tag and says how many there were.
+    fn invalidate_tag<'a>(&'a self, space: &'a str, tag: &'a str) -> Operation<'a, u64>;
+
+    /// Removes all that a space has, locks and tags too, and says how many entries there were.
+    fn forget<'a>(&'a self, space: &'a str) -> Operation<'a, u64>;
+
+    /// Takes a lock that nobody holds, for `ttl`.
+    fn acquire<'a>(&'a self, key: Key<'a>, owner: &'a Owner, ttl: Duration) -> Operation<'a, Grant>;
+
+    /// Lets a lock that is still held by `owner` end `ttl` from now. Says whether it was.
+    fn extend<'a>(&'a self, key: Key<'a>, owner: &'a Owner, ttl: Duration) -> Operation<'a, bool>;
+
+    /// Gives a lock back. Says whether it was still held by `owner`.
+    fn release<'a>(&'a self, key: Key<'a>, owner: &'a Owner) -> Operation<'a, bool>;
+
+    /// The most bytes that a space may have in the memory of this process; `None`: what the others leave.
+    fn limit(&self, _space: &str, _bytes: Option<u64>) {}
 }
 
 /// The answer of a backend: at hand, or a future that has to wait for it.

@@ -1,6 +1,8 @@
 //! What can go wrong with a cache.
 
 use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 
 use super::space::MAX_KEY;
 use crate::tenancy::TenantId;
@@ -35,18 +37,18 @@ pub enum CacheError {
     ValueTooLarge {
         /// The key, as the caller named it.
         key: String,
-        /// How many bytes the value has as JSON.
+        /// How many bytes the value has as it is stored.
         len: usize,
         /// The limit in bytes.
         limit: usize,
     },
-    /// The value cannot be written as JSON.
-    #[error("the value for cache key `{key}` cannot be written as JSON")]
+    /// The value cannot be written by the codec, `services.cache.codec`.
+    #[error("the value for cache key `{key}` cannot be written as JSON or MessagePack")]
     Encode {
         /// The key, as the caller named it.
         key: String,
         /// What serde reported.
-        source: serde_json::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// `incr` or `decr` met a value that is no 64-bit integer.
     #[error(
@@ -66,12 +68,61 @@ pub enum CacheError {
         /// By how much it was to change.
         by: i64,
     },
+    /// `count_in_window` met a value that it did not store.
+    #[error("cache key `{key}` does not hold a sliding window; delete it or use another key")]
+    NotAWindow {
+        /// The key, as the caller named it.
+        key: String,
+    },
+    /// The server behind the cache refused a command: a key holds what another program stored, or its user may not do this.
+    #[error("the cache server refused a command")]
+    Refused {
+        /// What it said.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The server behind the cache did not answer.
     #[error("the cache is not available; the call may be repeated later")]
     Unavailable {
         /// What the backend reported.
         source: Box<dyn Error + Send + Sync>,
     },
+}
+
+/// Why `get_or_load` gave no value.
+///
+/// Where several calls waited for one load, all of them get its failure.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The cache could not be asked.
+    Cache(Arc<CacheError>),
+    /// The loader failed with this error.
+    Load(Arc<dyn Error + Send + Sync>),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cache(_) => "the cache could not be asked for a value to load",
+            Self::Load(_) => "a value that is not cached could not be loaded",
+        })
+    }
+}
+
+impl Error for LoadError {
+    /// The failure itself, so that an action answers as if it had met it without a cache between.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(match self {
+            Self::Cache(source) => &**source,
+            Self::Load(source) => &**source,
+        })
+    }
+}
+
+impl From<CacheError> for LoadError {
+    fn from(error: CacheError) -> Self {
+        Self::Cache(Arc::new(error))
+    }
 }
 
 impl CacheError {

@@ -1,28 +1,30 @@
 //! The handles that plugins hold: a set of keys, typed values, limits.
 
+use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::future::Future;
 use std::time::Duration;
 
-use bytes::Bytes;
+use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::CacheError;
-use super::backend::{CacheBackend, TimeToLive};
-use super::pattern::Pattern;
-use super::space::{Key, Space};
+use super::backend::{TimeToLive, When};
+use super::lock::Purpose;
+use super::scope::Scope;
+use super::{CacheError, CacheLock, LoadError, LoadOptions, SetOptions, WindowCount};
 
 /// The cache of one tenant. Cheap to clone, and safe to move into a spawned task: it carries its tenant.
 ///
-/// All calls are cancellation safe: a dropped call was done in full or not at all.
+/// All calls but those that say otherwise are cancellation safe: a dropped call was done in full or not at all.
 #[derive(Clone)]
 pub struct TenantCache(pub(super) Scope);
 
 /// The keys that belong to no tenant. A plugin gets it through `services(central)` only.
 ///
 /// While isolation is on, no tenant's handle reaches these keys and this handle reaches no tenant's.
-/// All calls are cancellation safe: a dropped call was done in full or not at all.
+/// All calls but those that say otherwise are cancellation safe: a dropped call was done in full or not at all.
 #[derive(Clone)]
 pub struct SharedCache(pub(super) Scope);
 
@@ -45,7 +47,7 @@ macro_rules! operations {
             /// Stores a value with no end of its own, in place of any earlier value and its end.
             ///
             /// # Errors
-            /// When the key or value is outside the limits, the value has no JSON form, or the cache is
+            /// When the key or value is outside the limits, the value cannot be encoded, or the cache is
             /// unavailable.
             pub async fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), CacheError> {
                 self.0.set(key, value, None).await
@@ -65,12 +67,177 @@ macro_rules! operations {
                 self.0.set(key, value, Some(ttl)).await
             }
 
+            /// Stores a value with an end or with tags, see [`SetOptions`].
+            ///
+            /// # Errors
+            /// As `set`; a tag has the limits of a key.
+            pub async fn set_with<T: Serialize + ?Sized>(
+                &self,
+                key: &str,
+                value: &T,
+                options: SetOptions<'_>,
+            ) -> Result<(), CacheError> {
+                self.0.set_with(key, value, &options).await
+            }
+
+            /// Stores a value when the key is absent, and says whether it did.
+            ///
+            /// # Errors
+            /// As `set`.
+            pub async fn set_if_absent<T: Serialize + ?Sized>(
+                &self,
+                key: &str,
+                value: &T,
+                ttl: impl Into<Option<Duration>>,
+            ) -> Result<bool, CacheError> {
+                let ttl = ttl.into();
+                self.0.set_when(key, value, ttl, When::Absent, true).await
+            }
+
+            /// Stores `value` when the key holds `expected`, in one step, and says whether it did. `None`: when it is absent.
+            ///
+            /// What is compared is the encoded form, so a type whose order varies, such as a `HashMap`, does not compare equal.
+            ///
+            /// # Errors
+            /// As `set`.
+            pub async fn compare_and_swap<T: Serialize + ?Sized>(
+                &self,
+                key: &str,
+                expected: Option<&T>,
+                value: &T,
+                ttl: impl Into<Option<Duration>>,
+            ) -> Result<bool, CacheError> {
+                let ttl = ttl.into();
+                let when = match expected {
+                    None => When::Absent,
+                    Some(expected) => When::Equals(self.0.encode(key, expected)?),
+                };
+                self.0.set_when(key, value, ttl, when, false).await
+            }
+
+            /// The values of several keys, in their order. One round trip where there is a server.
+            ///
+            /// # Errors
+            /// As `get`.
+            pub async fn get_many<T: DeserializeOwned>(
+                &self,
+                keys: &[&str],
+            ) -> Result<Vec<Option<T>>, CacheError> {
+                self.0.get_many(keys).await
+            }
+
+            /// Stores several values with one time to live, or none with `None`. Each is stored in one step, but not all together: a
+            /// dropped call may have stored some.
+            ///
+            /// # Errors
+            /// As `set`. When a key or value is outside the limits nothing is stored.
+            pub async fn set_many<T: Serialize>(
+                &self,
+                entries: &[(&str, T)],
+                ttl: impl Into<Option<Duration>>,
+            ) -> Result<(), CacheError> {
+                let ttl = ttl.into();
+                self.0.set_many(entries, ttl).await
+            }
+
+            /// The value of a key, or what `load` gives, which is then stored for `ttl`.
+            ///
+            /// However many calls ask for an absent key at once, one of them loads and the others wait for it. When it fails, they fail
+            /// with it, and nothing is stored. When it panics or is dropped, the next one loads.
+            ///
+            /// ```no_run
+            /// # use std::time::Duration;
+            /// # async fn action(cache: &xcore::cache::TenantCache) -> Result<(), xcore::cache::LoadError> {
+            /// let rate: f64 = cache
+            ///     .get_or_load("rate", Duration::from_secs(60), || async { "1.25".parse::<f64>() })
+            ///     .await?;
+            /// # Ok(()) }
+            /// ```
+            ///
+            /// # Errors
+            /// [`LoadError::Load`] when the loader failed. [`LoadError::Cache`] as `get` and `set`; a value that was loaded and could
+            /// not be stored because the cache is unavailable is given nevertheless.
+            pub async fn get_or_load<T, E, F, Fut>(
+                &self,
+                key: &str,
+                ttl: Duration,
+                load: F,
+            ) -> Result<T, LoadError>
+            where
+                T: Serialize + DeserializeOwned,
+                E: Into<Box<dyn Error + Send + Sync>>,
+                F: FnOnce() -> Fut,
+                Fut: Future<Output = Result<T, E>>,
+            {
+                self.0.get_or_load(key, LoadOptions::new(ttl), load).await
+            }
+
+            /// `get_or_load` with options: a stale value meanwhile, one load over all replicas, failures that are remembered. See
+            /// [`LoadOptions`]. The loader may run in the background, so it borrows nothing.
+            ///
+            /// # Errors
+            /// As `get_or_load`.
+            pub async fn get_or_load_with<T, E, F, Fut>(
+                &self,
+                key: &str,
+                options: LoadOptions,
+                load: F,
+            ) -> Result<T, LoadError>
+            where
+                T: Serialize + DeserializeOwned + Send,
+                E: Into<Box<dyn Error + Send + Sync>> + Send,
+                F: FnOnce() -> Fut + Send + 'static,
+                Fut: Future<Output = Result<T, E>> + Send,
+            {
+                self.0.get_or_refresh(key, options, load).await
+            }
+
+            /// Takes the lock of this name for `ttl`, or gives `None` when somebody holds it. Where the cache is on a server, all
+            /// replicas share its locks. A lock is no key: it is not listed and not cleared.
+            ///
+            /// # Errors
+            /// When the name is outside the limits of keys or the cache is unavailable, also where that is passed through.
+            pub async fn lock(&self, name: &str, ttl: Duration) -> Result<Option<CacheLock>, CacheError> {
+                CacheLock::take(&self.0, Purpose::Caller, name, ttl, Duration::ZERO).await
+            }
+
+            /// `lock`, which waits at most `wait` for whoever holds it. Nobody is first in line.
+            ///
+            /// # Errors
+            /// As `lock`.
+            pub async fn lock_within(
+                &self,
+                name: &str,
+                ttl: Duration,
+                wait: Duration,
+            ) -> Result<Option<CacheLock>, CacheError> {
+                CacheLock::take(&self.0, Purpose::Caller, name, ttl, wait).await
+            }
+
+            /// Counts `cost` in a sliding window of this length when that stays within `limit`, in one step. The counter is a key like
+            /// others, with a time to live of two windows.
+            ///
+            /// The part of the last whole window that still counts is taken as even, so a limit is kept to a few per cent, and twice the
+            /// limit is never reached.
+            ///
+            /// # Errors
+            /// When the key holds something else, is outside the limits or the cache is unavailable.
+            pub async fn count_in_window(
+                &self,
+                key: &str,
+                length: Duration,
+                limit: u64,
+                cost: u64,
+            ) -> Result<WindowCount, CacheError> {
+                self.0.count(key, length, limit, cost).await
+            }
+
             /// Removes a key and says whether it was there.
             ///
             /// # Errors
             /// When the key is outside the limits or the cache is unavailable.
             pub async fn delete(&self, key: &str) -> Result<bool, CacheError> {
-                self.0.backend.delete(self.0.key(key)?).await
+                self.0.delete(key).await
             }
 
             /// Whether a key is there and not expired.
@@ -78,7 +245,7 @@ macro_rules! operations {
             /// # Errors
             /// When the key is outside the limits or the cache is unavailable.
             pub async fn exists(&self, key: &str) -> Result<bool, CacheError> {
-                self.0.backend.exists(self.0.key(key)?).await
+                self.0.exists(key).await
             }
 
             /// How long a key has left.
@@ -86,7 +253,7 @@ macro_rules! operations {
             /// # Errors
             /// When the key is outside the limits or the cache is unavailable.
             pub async fn ttl(&self, key: &str) -> Result<TimeToLive, CacheError> {
-                self.0.backend.ttl(self.0.key(key)?).await
+                self.0.ttl(key).await
             }
 
             /// Gives a key a new time to live, or none with `None`, and says whether the key was there.
@@ -100,7 +267,7 @@ macro_rules! operations {
                 ttl: impl Into<Option<Duration>>,
             ) -> Result<bool, CacheError> {
                 let ttl = ttl.into();
-                self.0.backend.expire(self.0.key(key)?, ttl).await
+                self.0.expire(key, ttl).await
             }
 
             /// Adds `by` to a number in one step and gives the sum. An absent key counts as 0 and has no
@@ -110,7 +277,7 @@ macro_rules! operations {
             /// When the key holds no 64-bit integer, the sum would leave its range, the key is outside
             /// the limits or the cache is unavailable.
             pub async fn incr(&self, key: &str, by: i64) -> Result<i64, CacheError> {
-                self.0.backend.add(self.0.key(key)?, by).await
+                self.0.add(key, by).await
             }
 
             /// Takes `by` from a number in one step and gives the difference. See `incr`.
@@ -134,7 +301,29 @@ macro_rules! operations {
             /// # Errors
             /// When the pattern is longer than a key may be or the cache is unavailable.
             pub async fn keys(&self, pattern: &str) -> Result<Vec<String>, CacheError> {
-                self.0.backend.keys(self.0.space.living_prefix()?, &Pattern::parse(pattern)?).await
+                self.0.scan(pattern)?.try_collect().await
+            }
+
+            /// `keys`, some at a time as the cache finds them. A key is given once.
+            ///
+            /// # Errors
+            /// When the pattern is longer than a key may be; the stream ends with an error when the cache is unavailable.
+            pub fn scan(
+                &self,
+                pattern: &str,
+            ) -> Result<BoxStream<'_, Result<String, CacheError>>, CacheError> {
+                self.0.scan(pattern)
+            }
+
+            /// Removes what was stored with this tag and says how much there was.
+            ///
+            /// A dropped call may have removed some of it. On a server, a key that had the tag and was since stored without it may be
+            /// removed too.
+            ///
+            /// # Errors
+            /// When the tag is outside the limits of keys or the cache is unavailable.
+            pub async fn invalidate_tag(&self, tag: &str) -> Result<u64, CacheError> {
+                self.0.invalidate_tag(tag).await
             }
 
             /// Removes the keys that match and says how many there were. `clear("*")` removes all of
@@ -145,7 +334,7 @@ macro_rules! operations {
             /// # Errors
             /// As `keys`.
             pub async fn clear(&self, pattern: &str) -> Result<u64, CacheError> {
-                self.0.backend.clear(self.0.space.living_prefix()?, &Pattern::parse(pattern)?).await
+                self.0.clear(pattern).await
             }
         }
 
@@ -159,57 +348,3 @@ macro_rules! operations {
 
 operations!(TenantCache);
 operations!(SharedCache);
-
-/// A set of keys on a backend, with the limits of the app.
-#[derive(Clone)]
-pub(super) struct Scope {
-    pub(super) backend: Arc<dyn CacheBackend>,
-    pub(super) space: Space,
-    pub(super) max_value: usize,
-}
-
-impl Scope {
-    fn key<'a>(&'a self, name: &'a str) -> Result<Key<'a>, CacheError> {
-        self.space.key(name)
-    }
-
-    async fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, CacheError> {
-        let Some(bytes) = self.backend.get(self.key(name)?).await? else {
-            return Ok(None);
-        };
-        match serde_json::from_slice(&bytes) {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => {
-                tracing::warn!(
-                    space = self.space.prefix(),
-                    key = name,
-                    wanted = std::any::type_name::<T>(),
-                    // Only the place: the message of serde can quote the value.
-                    line = error.line(),
-                    column = error.column(),
-                    "a cached value no longer decodes and counts as a miss"
-                );
-                Ok(None)
-            }
-        }
-    }
-
-    async fn set<T: Serialize + ?Sized>(
-        &self,
-        name: &str,
-        value: &T,
-        ttl: Option<Duration>,
-    ) -> Result<(), CacheError> {
-        let key = self.key(name)?;
-        let json = serde_json::to_vec(value)
-            .map_err(|source| CacheError::Encode { key: name.to_owned(), source })?;
-        if json.len() > self.max_value {
-            return Err(CacheError::ValueTooLarge {
-                key: name.to_owned(),
-                len: json.len(),
-                limit: self.max_value,
-            });
-        }
-        self.backend.set(key, Bytes::from(json), ttl).await
-    }
-}

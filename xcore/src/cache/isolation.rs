@@ -20,6 +20,11 @@ enum Step {
     Incr(usize, String, i64),
     Keys(usize, String),
     Clear(usize, String),
+    Many(usize, Vec<String>),
+    Absent(usize, String, i64),
+    Swap(usize, String, i64, i64),
+    /// Takes a lock of this name for all tenants.
+    Locks(String),
     Forget(usize),
 }
 
@@ -66,6 +71,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (tenant.clone(), text(), -9..9_i64).prop_map(|(tenant, key, by)| Step::Incr(tenant, key, by)),
         3 => (tenant.clone(), text()).prop_map(|(tenant, pattern)| Step::Keys(tenant, pattern)),
         2 => (tenant.clone(), text()).prop_map(|(tenant, pattern)| Step::Clear(tenant, pattern)),
+        1 => (tenant.clone(), proptest::collection::vec(text(), 0..4)).prop_map(|(tenant, keys)| Step::Many(tenant, keys)),
+        1 => (tenant.clone(), text(), 0..9_i64).prop_map(|(tenant, key, value)| Step::Absent(tenant, key, value)),
+        1 => (tenant.clone(), text(), 0..3_i64, 0..9_i64).prop_map(|(tenant, key, old, new)| Step::Swap(tenant, key, old, new)),
+        1 => text().prop_map(Step::Locks),
         1 => tenant.prop_map(Step::Forget),
     ]
 }
@@ -166,6 +175,48 @@ async fn follow(cache: &Cache, steps: &[Step]) -> TestCaseResult {
                 }
                 Err(error) => prop_assert_eq!(limit(key), Some(named(&error))),
             },
+            Step::Many(at, keys) => {
+                let names: Vec<&str> = keys.iter().map(String::as_str).collect();
+                match handles[*at].get_many::<i64>(&names).await {
+                    Ok(values) => {
+                        let expected: Vec<_> = keys.iter().map(|key| model[*at].get(key).copied()).collect();
+                        prop_assert_eq!(values, expected);
+                    }
+                    Err(error) => prop_assert!(keys.iter().any(|key| limit(key) == Some(named(&error)))),
+                }
+            }
+            Step::Absent(at, key, value) => match handles[*at].set_if_absent(key, value, None).await {
+                Ok(stored) => {
+                    prop_assert_eq!(stored, !model[*at].contains_key(key));
+                    model[*at].entry(key.clone()).or_insert(*value);
+                }
+                Err(error) => prop_assert_eq!(limit(key), Some(named(&error))),
+            },
+            Step::Swap(at, key, old, new) => {
+                match handles[*at].compare_and_swap(key, Some(old), new, None).await {
+                    Ok(swapped) => {
+                        prop_assert_eq!(swapped, model[*at].get(key) == Some(old));
+                        if swapped {
+                            model[*at].insert(key.clone(), *new);
+                        }
+                    }
+                    Err(error) => prop_assert_eq!(limit(key), Some(named(&error))),
+                }
+            }
+            Step::Locks(name) => {
+                let mut locks = Vec::new();
+                for handle in &handles {
+                    match handle.lock(name, std::time::Duration::from_secs(600)).await {
+                        Ok(lock) => locks.push(lock),
+                        Err(error) => prop_assert_eq!(limit(name), Some(named(&error))),
+                    }
+                }
+                // With isolation each has its own.
+                prop_assert!(locks.iter().all(Option::is_some));
+                for lock in locks.into_iter().flatten() {
+                    prop_assert!(lock.release().await.unwrap());
+                }
+            }
             Step::Keys(at, pattern) if pattern.len() <= MAX_KEY => {
                 let mut keys = handles[*at].keys(pattern).await.unwrap();
                 keys.sort();
@@ -200,7 +251,15 @@ async fn follow(cache: &Cache, steps: &[Step]) -> TestCaseResult {
 }
 
 fn run(cases: u32, settings: CacheSettings) -> Result<(), TestError<Vec<Step>>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    run_on(cases, settings, Cache::memory)
+}
+
+fn run_on(
+    cases: u32,
+    settings: CacheSettings,
+    make: impl Fn(CacheSettings) -> Cache,
+) -> Result<(), TestError<Vec<Step>>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     runner.run(&proptest::collection::vec(step(), 1..60), |mut steps| {
@@ -208,7 +267,7 @@ fn run(cases: u32, settings: CacheSettings) -> Result<(), TestError<Vec<Step>>> 
             // Forgetting a tenant does nothing then, by definition, and would fail without any leak.
             steps.retain(|step| !matches!(step, Step::Forget(_)));
         }
-        runtime.block_on(follow(&Cache::memory(settings), &steps))
+        runtime.block_on(async { follow(&make(settings), &steps).await })
     })
 }
 
@@ -223,4 +282,23 @@ fn no_operation_of_a_tenant_changes_or_shows_anothers() {
 fn the_property_fails_when_isolation_is_off() {
     let shared = run(600, CacheSettings { isolate: false, ..CacheSettings::default() });
     assert!(matches!(shared, Err(TestError::Fail(..))), "the property must catch shared keys");
+}
+
+#[cfg(feature = "redis")]
+mod on_redis {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::cache::redis::Redis;
+    use crate::cache::redis::tests::Server;
+
+    #[test]
+    fn no_operation_of_a_tenant_changes_or_shows_anothers_on_redis() {
+        for server in [Server::one(), Server::cluster()] {
+            let make = |settings| Cache::on(Arc::new(Redis::new(server.settings())), settings);
+            if let Err(error) = run_on(40, CacheSettings::default(), make) {
+                panic!("{error}");
+            }
+        }
+    }
 }

@@ -35,6 +35,10 @@ enum Part {
     Class { negated: bool, ranges: Vec<(char, char)> },
 }
 
+/// Stars in a glob for Redis.
+#[cfg(feature = "redis")]
+const STARS: usize = 4;
+
 impl Pattern {
     /// Reads a pattern that a caller wrote.
     pub(crate) fn parse(text: &str) -> Result<Self, CacheError> {
@@ -59,6 +63,27 @@ impl Pattern {
     /// The pattern `*`.
     pub(crate) fn all() -> Self {
         Self { parts: vec![Part::Many] }
+    }
+
+    /// Writes a glob for Redis that matches all that this one does, and may match more: `?` and classes are `*` there, because Redis
+    /// counts bytes, and after some stars all else is one, because it may try each of them everywhere.
+    #[cfg(feature = "redis")]
+    pub(crate) fn write_glob(&self, glob: &mut String) {
+        let mut stars = 0;
+        let mut ends_in_star = false;
+        for part in &self.parts {
+            if let Part::Exactly(character) = part {
+                super::redis::escape(character.encode_utf8(&mut [0; 4]), glob);
+                ends_in_star = false;
+            } else if !ends_in_star {
+                glob.push('*');
+                stars += 1;
+                ends_in_star = true;
+                if stars == STARS {
+                    return;
+                }
+            }
+        }
     }
 
     /// Whether the whole name fits. Takes at most `pattern * name` steps: only the last `*` is ever

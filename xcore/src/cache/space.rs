@@ -55,6 +55,21 @@ impl Space {
     }
 }
 
+impl Space {
+    /// Which life of its name the tenant is; 0 where there is none.
+    pub(crate) fn life(&self) -> i64 {
+        match self {
+            Self::Tenant(tenant) => tenant.life(),
+            Self::Shared | Self::Everyone => 0,
+        }
+    }
+
+    /// The name of a lock, whose caller's part was checked with [`Space::key`].
+    pub(crate) fn lock<'a>(&'a self, name: &'a str) -> Result<Key<'a>, CacheError> {
+        Ok(Key { space: self.living_prefix()?, name })
+    }
+}
+
 /// A checked key. Its two parts stay apart until a backend writes them, so that no backend has to find
 /// the end of the prefix again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

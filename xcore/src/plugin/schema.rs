@@ -74,6 +74,9 @@ pub trait SchemaDef {
     /// Line and column of `services.database.url`, from 1, when it names a PostgreSQL server. `None` also for an address
     /// that is known at the start only.
     const POSTGRES: Option<(u32, u32)> = None;
+    /// Line and column of `services.cache.backend`, from 1, when it names a Redis server. `None` also for one that is known at the
+    /// start only.
+    const REDIS: Option<(u32, u32)> = None;
     /// Line and column of `tenancy.jwt`, from 1.
     const JWT: Option<(u32, u32)> = None;
     /// Line and column of `tenancy.jwt.jwks_url`, from 1.

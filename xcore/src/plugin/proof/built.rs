@@ -1,4 +1,4 @@
-//! What `xcore.yaml` names is built in: the kind of database, and tokens.
+//! What `xcore.yaml` names is built in: the kinds of database and cache, and tokens.
 
 use super::App;
 use super::text::Text;
@@ -30,6 +30,19 @@ pub const fn database_is_built(app: &App) {
     assert!(fault.is_empty(), "{}", fault.as_str());
 }
 
+/// Proves that a cache on a server is asked for only where its client is built in. Like an address, a backend that holds a `${VAR}`
+/// is asked again at the start.
+///
+/// ui: app/fail/redis_not_built
+///
+/// # Panics
+/// While the compiler evaluates it, when it is not so.
+#[track_caller]
+pub const fn cache_is_built(app: &App) {
+    let fault = of_cache(app, cfg!(feature = "redis"));
+    assert!(fault.is_empty(), "{}", fault.as_str());
+}
+
 /// Proves that tokens are configured only where they can be checked, and keys to be fetched only where they can be.
 ///
 /// ui: app/fail/jwt_not_built
@@ -44,6 +57,10 @@ pub const fn tokens_are_built(app: &App) {
 
 const fn of_database(app: &App, has_postgres: bool) -> Text {
     missing(app, app.postgres, has_postgres, "names a PostgreSQL server", dependency!("postgres"))
+}
+
+const fn of_cache(app: &App, has_redis: bool) -> Text {
+    missing(app, app.redis, has_redis, "asks for a cache on a Redis server", dependency!("redis"))
 }
 
 const fn of_tokens(app: &App, has_jwt: bool, has_url: bool) -> Text {
@@ -90,6 +107,7 @@ mod tests {
         const PERMISSIVE: bool = false;
         const PLUGINS: &'static [PluginEntry] = &[];
         const POSTGRES: Option<(u32, u32)> = if LINE > 0 { Some((LINE, 20)) } else { None };
+        const REDIS: Option<(u32, u32)> = if LINE > 0 { Some((LINE, 30)) } else { None };
         const JWT: Option<(u32, u32)> = if LINE > 0 { Some((LINE + 1, 3)) } else { None };
         const JWKS_URL: Option<(u32, u32)> = if LINE > 3 { Some((LINE + 2, 5)) } else { None };
     }
@@ -104,6 +122,17 @@ mod tests {
         assert!(of_database(&App::new::<Yaml<0>>([true, false, false], &[]), false).is_empty());
         assert!(of_database(&App { is_permissive: true, ..server }, false).is_empty());
     }
+
+    #[test]
+    fn a_cache_on_a_server_needs_its_feature() {
+        let server = App::new::<Yaml<3>>([false, true, false], &[]);
+        let said = of_cache(&server, false);
+        assert!(said.as_str().starts_with("xcore.yaml:3:30 asks for a cache on a Redis server"), "{said:?}");
+        assert!(said.as_str().ends_with("features = [\"redis\"] }"), "{said:?}");
+        assert!(of_cache(&server, true).is_empty());
+        assert!(of_cache(&App::new::<Yaml<0>>([false, true, false], &[]), false).is_empty());
+    }
+
     #[test]
     fn tokens_need_their_feature_and_keys_that_are_fetched_need_theirs() {
         let of_a_file = App::new::<Yaml<3>>([true, false, false], &[]);

@@ -23,7 +23,7 @@ pub use arguments::{
     Argument, ContextOf, Create, Head, IsPlugin, Last, LastArgument, MayCall, Named, NoHead, NoLast,
     NotNamed, Reply, Requires,
 };
-pub use built::{database_is_built, tokens_are_built};
+pub use built::{cache_is_built, database_is_built, tokens_are_built};
 pub use claims::{App, Claim, Claims, Mountable, NoClaim, NotOffered, Offer, plugins};
 pub use config::{config_fits, field_fits, field_is_optional, is_fit};
 pub use listed::{all_mounted, is_listed};

@@ -215,7 +215,7 @@ async fn a_server_that_is_away_at_the_start_hinders_no_other_and_is_used_when_it
     let tenant =
         |name: &str, server: &str| servers.tenant(&Tenant::admit_on(id(name), 1, Some(server.into())));
     assert_eq!(count(&tenant("acme", "eu")).await, 0);
-    assert_eq!(servers.open_names(), ["eu".into()]);
+    assert_eq!(servers.open_names(), [std::sync::Arc::<str>::from("eu")]);
     assert!(servers.is_awaited(Some("us")) && !servers.is_awaited(Some("eu")) && !servers.is_awaited(None));
     let globex = tenant("globex", "us");
     let error = cake::Entity::find().count(&globex).await.unwrap_err();
