@@ -17,7 +17,8 @@ impl Tenants {
         }
         let record = self.get(id).await?;
         let refused = |source| TenantError::NotRenamed { id: *id, to: *to, is_undone: true, source };
-        if record.state.has_data() && record.version.as_deref() != Some(self.version.as_str()) {
+        let gap = self.window.gap(self.store().as_ref(), record.version.as_deref()).await?;
+        if record.state.has_data() && self.window.is_behind(gap) {
             return Err(TenantError::NotMigrated { id: *id });
         }
         // Before anybody is disturbed.
@@ -72,7 +73,7 @@ impl Tenants {
             }
             let both = Both(first.as_ref(), second.as_ref());
             if let Err(problem) = database.rename(id, &to, &both).await {
-                return Err(self.undo(&record, &to, database, &both, problem).await);
+                return Err(self.undo_renaming(&record, &to, database, &both, problem).await);
             }
         }
         for claim in &claims {
@@ -163,7 +164,7 @@ impl Tenants {
 
     /// A tenant whose data cannot get the name has the old one again: it is not kept from its customers for that. What is not known to
     /// have its old name is left, to be gone on with.
-    async fn undo(
+    async fn undo_renaming(
         &self,
         record: &TenantRecord,
         to: &TenantId,
