@@ -4,12 +4,10 @@
 //! permit, in the order of asking, so there is a place for each permit. A place is empty, holds an idle session, or is lent. The permit is
 //! given back only after the session was dealt with, so no session is ever lost.
 
-mod opening;
-mod tending;
-
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
@@ -22,6 +20,8 @@ use super::connection::Connection;
 use super::lease::Lease;
 use super::plain::{self, Plain};
 use super::roles::Roles;
+use super::run::is_broken;
+use super::schema;
 use super::stats::{Connections, Stats, add};
 use super::target::Target;
 use super::user_code::UserCode;
@@ -52,6 +52,13 @@ impl Limits {
         }
     }
 }
+
+/// After being idle for this long, a session is asked whether it lives before it serves.
+const SUSPECT_AFTER: Duration = Duration::from_secs(30);
+/// A session that was idle for this long is closed.
+const IDLE_FOR: Duration = Duration::from_secs(600);
+/// A session is closed at about this age.
+const LIFETIME: Duration = Duration::from_secs(1800);
 
 pub(super) struct Pool {
     pub(super) options: PgConnectOptions,
@@ -127,7 +134,7 @@ impl Pool {
             #[cfg(test)]
             watching: Default::default(),
         });
-        pool.runtime.spawn(tending::look_after(Arc::downgrade(&pool)));
+        pool.runtime.spawn(look_after(Arc::downgrade(&pool)));
         pool.runtime.spawn(plain::answer(Arc::downgrade(&pool)));
         pool
     }
@@ -246,6 +253,98 @@ impl Pool {
         Ok((Held { pool: Arc::clone(self), at, target, permit: Some(permit) }, idle))
     }
 
+    /// An idle session, if it lives.
+    async fn examined(&self, mut connection: Connection) -> Option<Connection> {
+        let suspect = self.state().broken.is_some_and(|at| connection.used <= at);
+        if suspect || connection.used.elapsed() > SUSPECT_AFTER {
+            let lives = timeout(Duration::from_secs(1), connection.settle()).await;
+            if !matches!(lives, Ok(Ok(()))) {
+                add(&self.stats.lost);
+                return None;
+            }
+        }
+        Some(connection)
+    }
+
+    /// Whether an error in a session from the pool is the session's, and a new one may have none.
+    fn is_dead(&self, error: &DatabaseError, target: Target) -> bool {
+        // The tenant was made anew, and its old login is nobody now; the server may not even find a name for it.
+        let has_login = self.roles.login_of(target).is_some();
+        match error {
+            DatabaseError::Engine { source } => is_broken(source) || has_login,
+            DatabaseError::NoRole { .. } => has_login,
+            _ => false,
+        }
+    }
+
+    /// Opens a session with the target's login; while the server refuses, again and again until the deadline.
+    pub(super) async fn connect(
+        &self,
+        deadline: Instant,
+        target: Target,
+    ) -> Result<Connection, DatabaseError> {
+        let mut pause = Duration::from_millis(10);
+        #[cfg(test)]
+        let options = &self.mutant.current().options(&self.options);
+        #[cfg(not(test))]
+        let options = &self.options;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let begun = Instant::now();
+            let retires = begun + jittered(LIFETIME);
+            #[cfg(test)]
+            let opening =
+                Connection::open_wrongly(self.mutant.current(), target, &self.roles, options, retires);
+            #[cfg(not(test))]
+            let opening = Connection::open_for(target, &self.roles, options, retires);
+            let error = match timeout(left, opening).await {
+                Ok(Ok(connection)) => {
+                    self.stats.connected(begun.elapsed());
+                    return Ok(connection);
+                }
+                Ok(Err(error)) => error,
+                Err(_late) => sqlx::Error::PoolTimedOut,
+            };
+            self.stats.failed_to_connect();
+            let passing = match &error {
+                sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::InvalidData,
+                sqlx::Error::Database(error) => {
+                    error.code().is_some_and(|code| super::run::is_passing(&code))
+                }
+                _ => false,
+            };
+            if let Some(tenant) = self.roles.login_of(target)
+                && is_refused_login(&error)
+            {
+                return Err(self.why_refused(tenant, error).await);
+            }
+            let pausing = jittered(pause);
+            if !passing || Instant::now() + pausing >= deadline {
+                return Err(error.into());
+            }
+            tokio::time::sleep(pausing).await;
+            pause = (pause * 2).min(Duration::from_millis(500));
+        }
+    }
+
+    /// The server does not know the tenant's login: because it does not know the tenant (I5)? Asked in a session of its own,
+    /// in the place that is kept for the one that was refused.
+    async fn why_refused(&self, tenant: TenantId, refusal: sqlx::Error) -> DatabaseError {
+        let asked = async {
+            let mut own = Connection::open(&self.options, Instant::now()).await?;
+            let found = schema::look(own.raw(), &tenant).await;
+            own.close().await;
+            found
+        };
+        match asked.await {
+            Ok(schema::Found::Nothing) => DatabaseError::Missing { tenant },
+            Ok(_) => {
+                DatabaseError::LoginRefused { tenant, group: self.roles.group(), source: refusal.into() }
+            }
+            Err(error) => error,
+        }
+    }
+
     /// Closes the idle sessions of a tenant's login.
     pub(super) async fn close_login(&self, id: &TenantId) {
         for connection in self.take_idle(|connection| connection.session.login == Some(*id)) {
@@ -348,6 +447,47 @@ impl Pool {
         taken
     }
 
+    /// Closes sessions that nobody needs, and opens those that are to be ready.
+    pub(super) async fn tend(self: &Arc<Self>) {
+        let (now, broken) = (Instant::now(), self.state().broken);
+        let mut spare = self.open_sessions().saturating_sub(self.limits.min_connections);
+        let tired = self.take_idle(|connection| {
+            let is_old = connection.retires <= now || broken.is_some_and(|at| connection.used <= at);
+            let is_spare = !is_old && connection.used.elapsed() > IDLE_FOR && spare > 0;
+            spare -= usize::from(is_spare);
+            is_old || is_spare
+        });
+        for connection in tired {
+            connection.close().await;
+        }
+        while self.open_sessions() < self.limits.min_connections {
+            let Some(held) = self.take_empty() else { return };
+            match self.connect(Instant::now() + Duration::from_secs(1), held.target).await {
+                Ok(connection) => held.put_back(connection),
+                // Whoever needs one says so; the next round tries again.
+                Err(error) => return tracing::debug!(%error, "no connection can be made ready"),
+            }
+        }
+    }
+
+    fn open_sessions(&self) -> usize {
+        self.state().places.iter().filter(|place| !matches!(place, Place::Empty)).count()
+    }
+
+    /// A place without a session, unless somebody waits for it.
+    fn take_empty(self: &Arc<Self>) -> Option<Held> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        let mut state = self.state();
+        let at = state.places.iter().position(|place| matches!(place, Place::Empty))?;
+        if state.closed {
+            return None;
+        }
+        state.places[at] = Place::Lent;
+        drop(state);
+        // No tenant's: nobody waits for its end.
+        Some(Held { pool: Arc::clone(self), at, target: Target::Directory, permit: Some(permit) })
+    }
+
     /// How many places are not lent, and how many sessions are idle in them.
     #[cfg(test)]
     pub(super) fn free_places(&self) -> (usize, usize) {
@@ -373,6 +513,34 @@ enum Suits {
     Makes,
     /// It has the tenant's login.
     Has,
+}
+
+/// Whether the server let nobody in under this name: `invalid_authorization_specification`, `invalid_password`.
+fn is_refused_login(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().is_some_and(|code| code.starts_with("28")))
+}
+
+/// Up to a tenth longer or shorter, so that many do not act at once.
+fn jittered(time: Duration) -> Duration {
+    // A hasher with random keys is the random number that the standard library has.
+    let random = RandomState::new().hash_one(0_u8) % 201;
+    time.mul_f64(0.9 + 0.001 * f64::from(u8::try_from(random).unwrap_or(u8::MAX)))
+}
+
+/// Keeps as many sessions as are wanted, and tells the figures.
+async fn look_after(pool: Weak<Pool>) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    for second in 0_u64.. {
+        every.tick().await;
+        let Some(pool) = pool.upgrade() else { return };
+        if pool.is_closed() {
+            return;
+        }
+        pool.tell();
+        if second.is_multiple_of(10) {
+            pool.tend().await;
+        }
+    }
 }
 
 /// A place on loan. Given back when the session was dealt with.
