@@ -202,6 +202,8 @@ async fn a_tenant_that_holds_its_connections_is_refused_and_a_change_of_its_plan
     assert_eq!(rig.get("acme", "/v1/notes").await.status, 200);
     drop(held);
     set_plan(&rig, "acme", Some("lone")).await;
+    // With the next request the change is seen; a connection that was taken before does not count.
+    assert_eq!(rig.get("acme", "/v1/notes").await.status, 200);
     let _held = notes.db.begin().await.unwrap();
     assert_eq!(rig.get("acme", "/v1/notes").await.status, 429);
 }
