@@ -225,7 +225,7 @@ fn what_is_used_again_and_again_outlives_what_is_not() {
     let memory = Memory::new(40 * 800);
     for number in 0..2_000 {
         memory.set(key(&format!("k{number}")), Bytes::from_static(b"1"), None);
-        assert_eq!(number == 0 || memory.live(key("hot")).is_some(), true);
+        assert!(number == 0 || memory.live(key("hot")).is_some());
         if number == 0 {
             memory.set(key("hot"), Bytes::from_static(b"1"), None);
         }
