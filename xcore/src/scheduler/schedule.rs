@@ -170,4 +170,6 @@ impl fmt::Debug for Schedule {
 }
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod tests;
