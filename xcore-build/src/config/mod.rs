@@ -41,7 +41,9 @@ pub use app::App;
 pub use load::{LoadOptions, Loaded};
 pub use plan::Plan;
 pub use plugin::{Grant, Plugin};
-pub use services::{Cache, CacheBackend, Database, DatabaseServer, DatabaseUrl, Pooler, Scheduler, Services};
+pub use services::{
+    Cache, CacheBackend, Database, DatabaseServer, DatabaseUrl, Pooler, Scheduler, SchedulerBackend, Services,
+};
 pub use sources::{Algorithm, ApiKey, Hidden, Jwt, Source};
 pub use tenancy::{DbRole, Directory, Tenancy};
 

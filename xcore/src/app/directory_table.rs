@@ -78,6 +78,7 @@ impl MigratorTrait for DirectoryMigrator {
             Box::new(super::directory_credentials::Tables),
             Box::new(third::Server),
             Box::new(Columns),
+            Box::new(crate::scheduler::JobTables),
         ]
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use chrono_tz::Tz;
 use xcore_build::config::{
-    Config, DatabaseUrl, DbRole as ConfiguredRole, Directory as DirectoryKind, Pooler,
+    Config, DatabaseUrl, DbRole as ConfiguredRole, Directory as DirectoryKind, Pooler, SchedulerBackend,
 };
 
 use super::boot::{BootError, Own};
@@ -15,7 +16,7 @@ use super::existence::Everyone;
 use super::sources;
 use crate::cache::{Cache, CacheSettings};
 use crate::db::{DatabaseSettings, DbRole, OpenMode, ServerSettings, ServerUrl, Servers};
-use crate::scheduler::{Scheduler, SchedulerError, SchedulerSettings};
+use crate::scheduler::{Keep, Scheduler, SchedulerError, SchedulerSettings, Stored};
 use crate::tenancy::{
     Admission, Directory, DirectorySettings, DirectoryStore, FixedStore, OpenStore, Plan, Plans, Rate,
     SettingsRules, TenantId,
@@ -69,15 +70,29 @@ pub(super) fn cache(config: &Config) -> Option<Cache> {
 }
 
 /// The scheduler, if there is one.
-pub(super) fn scheduler(config: &Config, default: Option<TenantId>) -> Result<Option<Scheduler>, BootError> {
+pub(super) fn scheduler(
+    config: &Config,
+    default: Option<TenantId>,
+    database: Option<&Servers>,
+) -> Result<Option<Scheduler>, BootError> {
     let Some(section) = &config.services.scheduler else { return Ok(None) };
     let settings = SchedulerSettings {
         timezone: time_zone(&section.timezone)?,
         concurrency: section.concurrency as usize,
         isolate: config.tenancy.isolate_scheduler,
         default_tenant: default,
+        lease: section.lease,
     };
-    Scheduler::memory(settings).map(Some).map_err(|source| BootError::Scheduler { source })
+    let made = match (section.backend, database) {
+        (SchedulerBackend::Database, Some(database)) => {
+            let age = Duration::from_secs(u64::from(section.history_days) * 24 * 60 * 60);
+            let keep = Keep { age, runs: section.history };
+            Scheduler::stored(Arc::new(Stored::new(database.directory(), keep)), settings)
+        }
+        // `xcore.yaml` is refused that stores jobs without a database.
+        _ => Scheduler::memory(settings),
+    };
+    made.map(Some).map_err(|source| BootError::Scheduler { source })
 }
 
 /// Who decides which tenant a request belongs to.

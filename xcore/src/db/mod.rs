@@ -189,5 +189,7 @@ pub(crate) use settings::Finding;
 pub use settings::{DatabaseSettings, DbRole, OpenMode, ServerUrl};
 pub use transaction::Transaction;
 
+#[cfg(all(test, feature = "postgres"))]
+pub(crate) use postgres::url_of_a_new_database;
 #[cfg(test)]
 mod tests;

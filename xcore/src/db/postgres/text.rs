@@ -75,6 +75,8 @@ pub(super) const HARMLESS: &[&str] = &[
     "is",
     "join",
     "json_agg",
+    "json_array_elements",
+    "json_array_elements_text",
     "json_build_object",
     "json_object_agg",
     "jsonb_agg",
