@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TransactionTrait};
 use xcore_tests::{PostgresServer, Program, wire};
@@ -235,6 +235,72 @@ async fn a_tenant_that_a_newer_program_has_changed_is_refused_for_a_while_and_th
     assert!(said.contains("ahead of this program: notes: m0099_of_a_newer_program"), "{said}");
     assert!(fleet.says(1, &["migrate", "--dry-run"]).contains("t1: cannot be migrated"));
     assert!(fleet.says(1, &["migrate"]).contains("m0099_of_a_newer_program"));
+}
+
+impl Fleet {
+    /// Notes of a tenant what a program with other migrations notes when it has migrated it, and tells the processes that serve.
+    async fn note(&self, tenant: &str, version: &str, change: &str) {
+        self.sql(&format!(
+            "INSERT INTO xcore_directory.xcore_versions (version, migrations)
+             SELECT '{version}', (migrations::jsonb {change})::text FROM xcore_directory.xcore_versions LIMIT 1"
+        ))
+        .await;
+        self.sql(&format!(
+            "BEGIN;
+             UPDATE xcore_directory.xcore_directory SET revision = revision + 1;
+             UPDATE xcore_directory.xcore_tenants SET version = '{version}' WHERE id = '{tenant}';
+             COMMIT"
+        ))
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_serves_refuses_what_a_newer_one_has_migrated_unless_it_may_be_so_much_newer() {
+    let fleet = Fleet::new(2).await;
+    let server = fleet.program.serve();
+    let notes_of = |tenant: &str| wire::get(server.address, tenant, "/v1/notes").unwrap();
+    assert_eq!((notes_of("t0").status, notes_of("t1").status), (200, 200));
+    fleet.sql("INSERT INTO t1.xcore_migrations_notes (version) VALUES ('m0099_of_a_newer_program')").await;
+    fleet.note("t1", "99-newer", r#"|| '["notes: m0099_of_a_newer_program"]'"#).await;
+    let told = Instant::now();
+    let refused = loop {
+        let answer = notes_of("t1");
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(told.elapsed() < Duration::from_secs(5), "still served");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.head.to_lowercase().contains("retry-after:"), "{refused:?}");
+    assert_eq!(notes_of("t0").status, 200);
+    server.stop();
+
+    let Fleet { program, beside: _beside } = fleet;
+    let patient = program.set("tenancy.accept_newer", "1");
+    let server = patient.serve();
+    assert_eq!(wire::get(server.address, "t1", "/v1/notes").unwrap().status, 200);
+    let log = server.stop();
+    assert!(!log.contains("cannot be migrated"), "{log}");
+    assert!(patient.succeed(&["migrate"]).contains("up to date"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_that_cannot_be_migrated_is_served_only_where_it_may_be_so_much_older() {
+    let fleet = Fleet::new(2).await;
+    fleet.spoil("t1").await;
+    fleet.note("t1", "1-older", "- 0").await;
+    let server = fleet.program.serve();
+    assert_eq!(wire::get(server.address, "t0", "/v1/notes").unwrap().status, 200);
+    assert_eq!(wire::get(server.address, "t1", "/v1/notes").unwrap().status, 503);
+    assert!(server.stop().contains("is not served"));
+
+    let Fleet { program, beside: _beside } = fleet;
+    let program = program.set("tenancy.accept_older", "1");
+    let server = program.serve();
+    assert_eq!(wire::get(server.address, "t1", "/v1/notes").unwrap().status, 200);
+    assert!(server.stop().contains("is served as it is"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,10 +4,12 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xcore::TenantId;
 use xcore::app::TenantError;
+use xcore::scheduler::{JobCall, SchedulerError};
 use xcore::tenancy::{ProfileChange, StoreError};
 use xcore_tests::{Answer, Rig};
 
@@ -15,6 +17,8 @@ const PLANS: &str = "
     slow: { requests_per_second: 1, burst: 3 }
     narrow: { concurrent_requests: 2 }
     both: { requests_per_second: 2, burst: 5, concurrent_requests: 1 }
+    lone: { database_connections: 1 }
+    few: { jobs: 2, concurrent_jobs: 2 }
     free: {}
 ";
 
@@ -159,7 +163,10 @@ async fn a_change_of_the_plan_is_seen_and_a_plan_that_is_not_there_is_refused() 
         panic!("{wrong}")
     };
     let told = std::error::Error::source(&source).unwrap().to_string();
-    assert_eq!(told, "`tenancy.plans` of xcore.yaml has no plan `gold`; it has both, free, narrow, slow");
+    assert_eq!(
+        told,
+        "`tenancy.plans` of xcore.yaml has no plan `gold`; it has both, few, free, lone, narrow, slow"
+    );
     assert_eq!(tenants.get(&id("acme")).await.unwrap().profile.plan.as_deref(), Some("free"));
     drop(rig);
 
@@ -169,4 +176,82 @@ async fn a_change_of_the_plan_is_seen_and_a_plan_that_is_not_there_is_refused() 
     until_refused(&rig, "acme", "/v1/echo").await;
     let change = ProfileChange::new().metadata("region", "eu");
     rig.app().instance().tenants().change(&id("acme"), &change).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_that_holds_its_connections_is_refused_and_a_change_of_its_plan_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/xcore.yaml")).unwrap();
+    let file = folder.path().join("xcore.yaml");
+    fs::write(&file, yaml.replace("tenancy:\n", &format!("tenancy:\n  plans:{PLANS}\n"))).unwrap();
+    let data = format!("sqlite://{}", folder.path().join("data").display());
+    let rig = Rig::with(|builder| builder.config_file(&file).set("services.database.url", data)).await;
+    set_plan(&rig, "acme", Some("lone")).await;
+    assert_eq!(rig.get("acme", "/v1/notes").await.status, 200);
+    let notes = rig.notes("acme").await;
+    let held = notes.db.begin().await.unwrap();
+    held.execute_unprepared("SELECT 1").await.unwrap();
+    let refused = rig.get("acme", "/v1/notes").await;
+    assert_eq!((refused.status, refused.problem().as_str()), (429, "too-many-requests"));
+    assert_eq!(refused.json()["violated-policies"], json!(["database-connections"]));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(rig.get("acme", "/v1/echo").await.status, 200, "it needs none");
+    assert_eq!(rig.get("globex", "/v1/notes").await.status, 200);
+    // The plan is changed while one is held.
+    set_plan(&rig, "acme", Some("free")).await;
+    assert_eq!(rig.get("acme", "/v1/notes").await.status, 200);
+    drop(held);
+    set_plan(&rig, "acme", Some("lone")).await;
+    let _held = notes.db.begin().await.unwrap();
+    assert_eq!(rig.get("acme", "/v1/notes").await.status, 429);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_has_as_many_jobs_and_runs_of_them_as_its_plan_allows() {
+    let folder = tempfile::tempdir().unwrap();
+    let probe = folder.path().join("probe");
+    fs::create_dir(&probe).unwrap();
+    let file = folder.path().join("xcore.yaml");
+    let yaml = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/xcore.yaml")).unwrap();
+    fs::write(&file, yaml.replace("tenancy:\n", &format!("tenancy:\n  plans:{PLANS}\n"))).unwrap();
+    let data = format!("sqlite://{}", folder.path().join("data").display());
+    let rig = Rig::with(|builder| {
+        builder
+            .config_file(&file)
+            .set("services.database.url", data)
+            .set("plugins.probe.config.folder", probe.display().to_string())
+    })
+    .await;
+    let jobs = rig.notes("acme").await.scheduler;
+    let nap = || JobCall::new("probe", "nap");
+    // Before the plan is set: they are kept, and run two at once.
+    for number in 0..6 {
+        jobs.every(&format!("nap{number}"), Duration::from_secs(3_600), nap()).await.unwrap();
+    }
+    set_plan(&rig, "acme", Some("few")).await;
+    // The change was made by this process, so it is seen with the next request.
+    assert_eq!(rig.get("acme", "/v1/echo").await.status, 200);
+    let refused = jobs.every("one more", Duration::from_secs(3_600), nap()).await.unwrap_err();
+    assert!(matches!(refused, SchedulerError::TooMany { most: 2, .. }), "{refused}");
+    jobs.every("nap1", Duration::from_secs(7_200), nap()).await.unwrap();
+    for number in 0..6 {
+        jobs.run_now(&format!("nap{number}")).await.unwrap();
+    }
+    let log = probe.join("log");
+    let lines = || fs::read_to_string(&log).unwrap_or_default();
+    eventually("all naps are over", async || lines().matches("woke acme").count() == 6).await;
+    let mut now = 0_i32;
+    for line in lines().lines() {
+        now += match line {
+            "probe nap acme" => 1,
+            "probe woke acme" => -1,
+            _ => 0,
+        };
+        assert!(now <= 2, "{}", lines());
+    }
+    for number in 0..5 {
+        assert!(jobs.remove(&format!("nap{number}")).await.unwrap());
+    }
+    jobs.every("one more", Duration::from_secs(3_600), nap()).await.unwrap();
+    assert!(jobs.every("two more", Duration::from_secs(3_600), nap()).await.is_err());
 }

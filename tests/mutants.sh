@@ -6,6 +6,8 @@
 #   tests/mutants.sh proofs     every proof in xcore/src/plugin/proof: about a minute each
 #   tests/mutants.sh scopes     what keeps tenants and actions of no tenant apart at run time: about a minute each
 #   tests/mutants.sh limits     what plans allow: about a minute each
+#   tests/mutants.sh template   what is refused as a template of tenants: about a minute each, with a PostgreSQL server
+#   tests/mutants.sh archive    what keeps archives honest: about two minutes each
 #
 # Works on a copy in target/mutants. A mutant that no test notices is printed and makes the script fail.
 set -uo pipefail
@@ -53,7 +55,7 @@ try() {
 mutate() {
     local file=$1 pattern=$2 replacement=$3 prelude=${4:-}
     local matches
-    matches=$(perl -0ne "\$body = (split /#\\[cfg\\(test\\)\\]/)[0]; \$n = () = \$body =~ /$pattern/g; print \$n" "$root/$file")
+    matches=$(perl -0ne "\$body = (split /#\\[cfg\\(test\\)\\]\\s*mod /)[0]; \$n = () = \$body =~ /$pattern/g; print \$n" "$root/$file")
     if [[ $matches -eq 0 ]]; then
         echo "ABSENT    $file, /$pattern/"
         survivors+=("$file, /$pattern/ (is not there, so it shows nothing)")
@@ -120,7 +122,61 @@ if [[ $what == all || $what == limits ]]; then
     mutate xcore/src/tenancy/usage.rs '\(next <= now \+ room\)' '(true)'
     mutate xcore/src/tenancy/profile.rs 'rules\.plans\.check\(plan\)\?;' ''
     mutate xcore/src/plugin/serve.rs 'let is_counted = ' 'let is_counted = true || '
+    mutate xcore/src/app/jobs.rs 'let _place = tenant\.take_job_place\(\)\.map_err\(\|most\| JobFailure::Crowded \{ most \}\)\?;' ''
+    mutate xcore/src/tenancy/usage.rs 'runs\.fetch_sub\(1' 'runs.fetch_sub(0'
+    mutate xcore/src/scheduler/handle.rs 'tenant\.most_jobs\(\)\?' 'tenant.most_jobs().filter(|_| false)?'
+    mutate xcore/src/tenancy/tenant.rs 'self\.0\.has_seats\.store\(seats\.is_some\(\), Ordering::Release\);' ''
+    mutate xcore/src/tenancy/tenant.rs 'self\.0\.seats\.resize\(seats\);' ''
     mutate xcore/src/plugin/scoped.rs 'tenant\.filter\(\|_\| is_counted\)' 'tenant.filter(|_| false && is_counted)'
+    tests=(cargo test -q -p xcore --lib --features postgres seats)
+    mutate xcore/src/tenancy/seats.rs 'room\.seats\.add_permits\(more - staying\);' ''
+    mutate xcore/src/tenancy/seats.rs 'if size\.leaving > 0' 'if false'
+    mutate xcore/src/db/sqlite/service.rs 'lend_to\(scope\.tenant\(\), ' 'lend_to(None, '
+    mutate xcore/src/db/postgres/pool.rs 'held\.seat = seat;' 'drop(seat);'
+    mutate xcore/src/db/postgres/service.rs 'lend_for\(scope\.tenant\(\), ' 'lend_for(None, '
+    mutate xcore/src/db/postgres/in_full.rs 'lend_for\(scope\.tenant\(\), ' 'lend_for(None, '
+    mutate xcore/src/db/postgres/pooler/backend.rs 'begin\(scope\.tenant\(\), ' 'begin(None, '
+    tests=(cargo test -q -p xcore --lib scheduler::)
+    mutate xcore/src/scheduler/backend.rs 'if has < most' 'if true'
+    mutate xcore/src/scheduler/runs.rs 'line\.uncrowd\(key\.owner\);' ''
+    mutate xcore/src/scheduler/runs.rs 'self\.crowded\.insert\(owner\);' ''
+fi
+
+if [[ $what == all || $what == template ]]; then
+    tests=(cargo test -q -p xcore --lib --features postgres replay::)
+    mutate xcore/src/db/template.rs 'migration\.use_transaction\(\) == Some\(false\)' 'migration.use_transaction() == Some(false) && false'
+    mutate xcore/src/db/postgres/migrate.rs 'stays_inside: true' 'stays_inside: false'
+    mutate xcore/src/db/postgres/replay/capture.rs 'if script\.contains\(TEMPLATE\)' 'if false'
+    mutate xcore/src/db/postgres/replay/capture.rs 'differences\(&made, &template\)\.first\(\)' 'differences(&made, &template).first().filter(|_| false)'
+    mutate xcore/src/db/postgres/replay/capture.rs 'if rows_of\(&again\)\.eq\(rows_of\(&first\)\)' 'if true'
+    tests=(cargo test -q -p xcore-tests --features postgres --test fleet a_template_of_another)
+    mutate xcore/src/db/postgres/replay/template.rs 'if found == mark' 'if found.starts_with(MARK)'
+    mutate xcore/src/db/postgres/replay/template.rs 'if !found\.starts_with\(MARK\)' 'if false'
+fi
+
+if [[ $what == all || $what == archive ]]; then
+    tests=(cargo test -q -p xcore --lib --all-features archive::)
+    mutate xcore/src/app/archive/read.rs 'if hex\(hash\) == member\.sha256' 'if true || hex(hash) == member.sha256'
+    tests=(cargo test -q -p xcore-tests --all-features --test archive -- damaged)
+    mutate xcore/src/app/archive/read.rs 'found\.sha256 != said\.sha256' 'false'
+    mutate xcore/src/app/archive/read.rs 'texts\.checksum != hash\.as_bytes\(\)' 'false'
+    mutate xcore/src/app/archive/read.rs 'found\.len\(\) != manifest\.members\.len\(\)' 'false'
+    mutate xcore/src/app/archive/read.rs '!entry\.header\(\)\.entry_type\(\)\.is_file\(\)' 'false'
+    mutate xcore/src/app/archive/read.rs 'Some\(format\) if format == FORMAT\.to_string\(\)' 'Some(_format)'
+    mutate xcore/src/app/archive/manifest.rs 'if names\.eq\(expected\)' 'if { let _ = names.eq(expected); true }'
+    mutate xcore/src/db/transfer.rs 'if sent == taken' 'if sent == taken || true'
+    mutate xcore/src/db/transfer.rs 'if !unknown\.is_empty\(\)' 'if false'
+    mutate xcore/src/db/sqlite/transfer/take.rs 'if let Some\(row\) = connection\.fetch_optional\(BROKEN\)\.await\?' \
+        'if let (Some(row), true) = (connection.fetch_optional(BROKEN).await?, false)'
+    tests=(cargo test -q -p xcore-tests --all-features --test archive -- sqlite postgres)
+    mutate xcore/src/db/sqlite/transfer/send.rs 'send_table\(connection, id, table, out\)' \
+        '{ run(connection, "COMMIT; BEGIN").await?; send_table(connection, id, table, out) }'
+    mutate xcore/src/db/postgres/transfer/send.rs 'ISOLATION LEVEL REPEATABLE READ' 'ISOLATION LEVEL READ COMMITTED'
+    mutate xcore/src/db/postgres/transfer/mod.rs '\{role\}SET LOCAL search_path' '{role:.0}SET LOCAL search_path'
+    mutate xcore/src/app/archive/export.rs 'self\.refuse_other_tables\(id, database\)\.await\?;' ''
+    tests=(cargo test -q -p xcore-tests --all-features --test archive -- killed)
+    mutate xcore/src/app/archive/receive.rs 'store\(\)\.insert_importing\(' 'store().insert('
+    mutate xcore/src/app/tenants.rs 'self\.get\(id\)\.await\?\.state == State::Importing' 'false'
 fi
 
 echo

@@ -190,3 +190,26 @@ async fn the_command_line_places_lists_and_checks() {
     assert!(begun.contains("not been reached"), "{begun}");
     assert!(place.schemas(&place.eu).await.contains(&"five".to_owned()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clone_can_be_on_another_server_and_an_archive_can_come_to_one() {
+    let place = Place::new().await;
+    let app = place.app(&place.both()).await;
+    let tenants = app.tenants();
+    tenants.create_on(&id("here"), "eu").await.unwrap();
+    let eu = Database::connect(&place.eu).await.unwrap();
+    eu.execute_unprepared("INSERT INTO here.notes (text) VALUES ('from eu')").await.unwrap();
+    tenants.clone_to(&id("here"), &id("twin"), Some("us")).await.unwrap();
+    let file = place.folder.path().join("here.tar");
+    tenants.export(&id("here"), &file).await.unwrap();
+    tenants.import(&file, Some(&id("moved")), Some("us")).await.unwrap();
+    let us = Database::connect(&place.us).await.unwrap();
+    for name in ["twin", "moved"] {
+        assert_eq!(server_of(&app, name).await.as_deref(), Some("us"));
+        assert_eq!(rows(&us, &format!("SELECT text FROM {name}.notes")).await, ["from eu"]);
+        assert_eq!(status(&app, name).await, 200);
+    }
+    assert!(tenants.clone_to(&id("here"), &id("lost"), Some("mars")).await.is_err());
+    assert_eq!(place.schemas(&place.us).await.iter().filter(|name| *name == "lost").count(), 0);
+    app.shutdown().await;
+}

@@ -32,6 +32,55 @@ async fn a_key_and_a_domain_end_with_their_tenant() {
     assert!(tenants.keys(&id("initech")).await.unwrap().is_empty());
 }
 
+/// A deletion waits for the key that is being made, or the key is for a tenant that is gone and is refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_key_outlives_its_tenant_however_both_race() {
+    let site = Site::start(KEYS).await;
+    let app = site.rig.app().instance().clone();
+    let ask = async |key: &str| {
+        let request = Request::get("/v1/echo").header("x-api-key", key).body(Body::empty()).unwrap();
+        outcome(&site.rig.send(request).await)
+    };
+    let (mut made, mut late) = (Vec::new(), 0);
+    for round in 0..15_u64 {
+        app.tenants().create(&id("initech")).await.unwrap();
+        let making: Vec<_> = (0..12_u64)
+            .map(|number| {
+                let app = app.clone();
+                tokio::spawn(async move {
+                    let tenants = app.tenants();
+                    tokio::time::sleep(std::time::Duration::from_millis(number * 3)).await;
+                    let key = tenants.create_key(&id("initech"), "").await;
+                    // What a domain is given to is the same.
+                    let _ = tenants.add_domain(&id("initech"), &format!("d{number}.initech.test")).await;
+                    key
+                })
+            })
+            .collect();
+        tokio::time::sleep(std::time::Duration::from_millis(round * 2)).await;
+        app.tenants().delete(&id("initech")).await.unwrap();
+        for key in making {
+            match key.await.unwrap() {
+                Ok(key) => made.push(key.key),
+                Err(_) => late += 1,
+            }
+        }
+        for key in &made {
+            assert_eq!(ask(key).await, "401 credential-not-accepted", "round {round}");
+        }
+        assert!(
+            app.tenants().domains().await.unwrap().iter().all(|record| *record.tenant.as_str() != *"initech")
+        );
+    }
+    assert!(!made.is_empty() && late > 0, "they did not race: {} made, {late} late", made.len());
+    // Nor does one come to life with the next tenant of the name.
+    app.tenants().create(&id("initech")).await.unwrap();
+    assert!(app.tenants().keys(&id("initech")).await.unwrap().is_empty());
+    for key in &made {
+        assert_eq!(ask(key).await, "401 credential-not-accepted");
+    }
+}
+
 #[tokio::test]
 async fn a_domain_is_one_tenants_and_none_below_a_base() {
     let site = Site::start(KEYS.replace("[domain", "[subdomain, domain").as_str()).await;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod credentials;
+mod issuer_over_tls;
 mod own;
 mod proxies;
 mod random;

@@ -56,6 +56,13 @@ impl Program {
         self
     }
 
+    /// Sets a variable of the environment for every start.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.settings.push((name.to_owned(), value.into()));
+        self
+    }
+
     /// Where `xcore.yaml` is.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -196,15 +203,16 @@ impl Server {
         (ended, log)
     }
 
-    /// Asks it to stop and waits until it has ended well.
+    /// Asks it to stop and waits until it has ended well; its log.
     ///
     /// # Panics
     /// When it ends otherwise.
     #[track_caller]
-    pub fn stop(self) {
+    pub fn stop(self) -> String {
         self.terminate();
         let (status, log) = self.wait();
         assert!(status.success(), "{status}: {log}");
+        log
     }
 
     fn end(&mut self) {

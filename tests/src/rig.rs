@@ -194,6 +194,16 @@ impl Rig {
         read(response).await
     }
 
+    /// The context that an action of the notes gets for a tenant of an app that is no [`TestApp`].
+    ///
+    /// # Panics
+    /// When the tenant is not served.
+    pub async fn notes_of(app: &Instance, tenant: &str) -> NotesContext {
+        let request = request_of(Method::GET, tenant, "/own/notes-context", None);
+        let Ok(mut response) = app.router().oneshot(request).await;
+        response.extensions_mut().remove().unwrap()
+    }
+
     /// A GET for a tenant, sent to an app that is no [`TestApp`].
     pub async fn get_from(app: &Instance, tenant: &str, path: &str) -> Answer {
         Self::through(app.router(), request_of(Method::GET, tenant, path, None)).await

@@ -259,7 +259,7 @@ fn classify(error: &(dyn StdError + 'static)) -> Error {
             .downcast_ref::<DbErr>()
             .map(classify_db)
             .or_else(|| current.downcast_ref::<TransactionError<DbErr>>().map(classify_transaction))
-            .or_else(|| current.downcast_ref::<DatabaseError>().map(|e| service(e.is_unavailable())))
+            .or_else(|| current.downcast_ref::<DatabaseError>().map(classify_database))
             .or_else(|| current.downcast_ref::<TenancyError>().map(classify_tenancy))
             .or_else(|| current.downcast_ref::<SchedulerError>().map(classify_scheduler))
             .or_else(|| current.downcast_ref::<StoreError>().and_then(classify_store))
@@ -276,6 +276,7 @@ fn classify(error: &(dyn StdError + 'static)) -> Error {
 fn classify_scheduler(error: &SchedulerError) -> Error {
     match error {
         SchedulerError::NoSuchJob { .. } => Error::not_found(error.to_string()),
+        SchedulerError::TooMany { .. } => Error::conflict(error.to_string()),
         SchedulerError::Stopping => service(true),
         other => service(other.is_unavailable()),
     }
@@ -339,9 +340,22 @@ fn classify_transaction(error: &TransactionError<DbErr>) -> Error {
     }
 }
 
+fn classify_database(error: &DatabaseError) -> Error {
+    let DatabaseError::PlanConnections { connections, .. } = error else {
+        return service(error.is_unavailable());
+    };
+    // The tenant's own doing, not that of a service which is down: nobody needs to be woken for it.
+    let detail = format!(
+        "the tenant holds all {connections} database connections that it may, and none became free in time"
+    );
+    Error::own(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", Some(detail))
+        .with("violated-policies", vec!["database-connections"])
+        .retry_after(RETRY)
+}
+
 fn classify_db(error: &DbErr) -> Error {
     if let Some(inner) = DatabaseError::find_in(error) {
-        return service(inner.is_unavailable());
+        return classify_database(inner);
     }
     match error {
         DbErr::RecordNotFound(_) | DbErr::RecordNotUpdated => {

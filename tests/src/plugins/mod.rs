@@ -6,3 +6,4 @@ pub mod echo;
 pub mod notes;
 pub mod probe;
 pub mod tables;
+pub mod wide;

@@ -74,7 +74,7 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         let first: Box<dyn MigrationTrait> = Box::new(m0001_notes::Migration);
-        std::iter::once(first).chain(super::tables::migrations()).collect()
+        std::iter::once(first).chain(super::tables::migrations()).chain(super::wide::migrations()).collect()
     }
 }
 

@@ -56,6 +56,15 @@ impl Probe {
     #[job]
     async fn welcome(&self, _ctx: &ProbeContext) {}
 
+    /// Says when it begins and when it ends, a fifth of a second later.
+    #[job]
+    async fn nap(&self, ctx: &ProbeContext) -> Result<()> {
+        let whose = ctx.tenant.id().as_str();
+        ctx.config.obey("nap", whose).await?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        ctx.config.obey("woke", whose).await.map(drop)
+    }
+
     #[on(stop)]
     async fn stopped(&self, app: &AppContext<Probe>) -> Result<()> {
         app.config().obey("stop", "app").await.map(drop)

@@ -25,6 +25,7 @@ pub(crate) fn check_contradictions(tree: &Node, problems: &mut Problems) {
     tree.key_of_tokens(problems);
     tree.default_tenant_needed(problems);
     tree.open_directory_of_one_database(problems);
+    tree.versions_that_nobody_notes(problems);
     tree.role_without_a_schema(problems);
     tree.connections_of_one_file(problems);
     tree.keys_of_another_database(problems);
@@ -141,6 +142,27 @@ impl Tree<'_> {
                 self.problem("tenancy.directory", message),
                 "use `directory: managed`, or remove `isolate_db: false`".to_owned(),
             );
+        }
+    }
+
+    /// What the data of a tenant has is noted in a managed directory, in a database.
+    fn versions_that_nobody_notes(&self, problems: &mut Problems) {
+        let is_open = self.value::<OneOf<Directory>>("tenancy.directory") == Some(Directory::Open);
+        let has_database = self.0.find("services.database").is_some();
+        for key in ["accept_newer", "accept_older"] {
+            let path = format!("tenancy.{key}");
+            // The default is 0, and changes nothing.
+            let is_set = self.value::<Whole<0, 1000>>(&path).is_some_and(|accepted| accepted > 0);
+            if !is_set || (has_database && !is_open) {
+                continue;
+            }
+            let (why, remedy) = if is_open {
+                ("`directory: open` notes none", "use `directory: managed`")
+            } else {
+                ("there is no database", "add `services.database`")
+            };
+            let message = format!("`{key}` compares the migrations that are noted of each tenant, and {why}");
+            push(problems, self.problem(&path, message), format!("{remedy}, or remove `{key}`"));
         }
     }
 

@@ -13,6 +13,7 @@ impl Tree<'_> {
         self.default_plan_is_there(problems);
         for name in self.plan_names() {
             self.burst_without_rate(name, problems);
+            self.limits_of_no_service(name, problems);
         }
     }
 
@@ -44,6 +45,33 @@ impl Tree<'_> {
             let message = format!("`{burst}` has no effect without `requests_per_second`");
             let help = "add `requests_per_second` to the plan, or remove `burst`";
             push(problems, self.problem(&burst, message), help.to_owned());
+        }
+    }
+
+    /// What the app does not have needs no limit.
+    fn limits_of_no_service(&self, name: &str, problems: &mut Problems) {
+        let keys =
+            [("database_connections", "database"), ("jobs", "scheduler"), ("concurrent_jobs", "scheduler")];
+        for (key, service) in keys {
+            let path = format!("{PLANS}.{name}.{key}");
+            // What is wrong by itself is told already.
+            if !(self.is_number(&path) || key == "jobs" && self.is_set(&path)) {
+                continue;
+            }
+            if !self.is_set(&format!("services.{service}")) {
+                let message = format!("`{path}` has no effect without `services.{service}`");
+                let help = format!("add `services.{service}`, or remove `{key}`");
+                push(problems, self.problem(&path, message), help);
+            } else if service == "scheduler" && self.is("tenancy.isolate_scheduler", false) {
+                let message = format!(
+                    "`{path}` has no effect with `isolate_scheduler: false`: no job is known to be a tenant's"
+                );
+                push(
+                    problems,
+                    self.problem(&path, message),
+                    format!("remove `{key}`, or `isolate_scheduler: false`"),
+                );
+            }
         }
     }
 

@@ -15,6 +15,13 @@ settings! {
         burst: Option<u32> = optional Whole<1, 1_000_000>;
         /// How many requests of a tenant are served at once. More are refused with 429.
         concurrent_requests: Option<u32> = optional Whole<1, 1_000_000>;
+        /// How many connections to databases a tenant holds at once. What needs one more waits, for five
+        /// seconds at most, and is refused with 429.
+        database_connections: Option<u32> = optional Whole<1, 10_000>;
+        /// How many jobs that were added at run time a tenant has. One more is refused.
+        jobs: Option<u32> = optional Whole<0, 1_000_000>;
+        /// How many runs of a tenant's jobs are under way at once. More wait for their turn.
+        concurrent_jobs: Option<u32> = optional Whole<1, 10_000>;
     }
 }
 

@@ -63,6 +63,12 @@ settings! {
         /// How long tenants are served from memory while the directory cannot be asked, because its database is away for
         /// example. `0`: not at all.
         stale_for: Duration = default SpanOrNone, "10m";
+        /// How many migrations a tenant's data may have that this program does not know. It is served all the same, while a newer
+        /// program takes over. `0`: a tenant that a newer program has migrated is refused with 503 here.
+        accept_newer: u32 = default Whole<0, 1000>, "0";
+        /// How many migrations of this program a tenant's data may lack, because they could not be applied, and still be served. `0`:
+        /// such a tenant is refused with 503.
+        accept_older: u32 = default Whole<0, 1000>, "0";
         /// What a setting is for a tenant that has none of its own.
         settings: Json = default Members, "";
         /// Plan of the tenants that have none of their own, one of `plans`. Absent: they have no limits.

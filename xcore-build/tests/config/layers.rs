@@ -260,15 +260,20 @@ fn servers_keep_their_order_and_variables_change_their_addresses() {
 
 #[test]
 fn plans_are_read_and_variables_change_their_limits() {
-    let file = "app: { name: shop }\ntenancy:\n  default_plan: free\n  plans:\n    free: { requests_per_second: 5 }\n    pro: {}\n";
+    let file = "app: { name: shop }\ntenancy:\n  default_plan: free\n  plans:\n    free: { requests_per_second: 5 }\n    pro: {}\nservices: { database: { url: \"sqlite://data\" }, scheduler: {} }\n";
     let variables = [
         ("XCORE__TENANCY__PLANS__FREE__BURST", "9"),
+        ("XCORE__TENANCY__PLANS__PRO__DATABASE_CONNECTIONS", "3"),
+        ("XCORE__TENANCY__PLANS__PRO__JOBS", "0"),
+        ("XCORE__TENANCY__PLANS__PRO__CONCURRENT_JOBS", "2"),
         ("XCORE__TENANCY__PLANS__PRO__CONCURRENT_REQUESTS", "7"),
     ];
     let config = read(file, &variables).unwrap();
     let free = &config.plans["free"];
     assert_eq!((free.requests_per_second, free.burst, free.concurrent_requests), (Some(5), Some(9), None));
     assert_eq!(config.plans["pro"].concurrent_requests, Some(7));
+    let pro = &config.plans["pro"];
+    assert_eq!((pro.database_connections, pro.jobs, pro.concurrent_jobs), (Some(3), Some(0), Some(2)));
     assert_eq!(config.tenancy.default_plan.as_deref(), Some("free"));
     assert!(config.to_yaml().unwrap().contains("concurrent_requests: 7"));
 

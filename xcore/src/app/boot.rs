@@ -16,7 +16,7 @@ use super::instance::{Inner, Instance, Placed};
 use super::jobs::AppJobs;
 use super::lifecycle::HookTimeout;
 use super::order::{Ordered, start_order};
-use super::tenants::{Tenants, version_of};
+use super::tenants::Tenants;
 use super::{TenantError, settings, sources, watch};
 use crate::db::{DatabaseError, Migrations, OpenMode, Servers};
 use crate::error::Error;
@@ -26,7 +26,7 @@ use crate::plugin::{
     Trigger, chain,
 };
 use crate::scheduler::{Rules, Schedule, SchedulerError, StaticJob};
-use crate::tenancy::{Hold, InvalidTenantId, SettingsCheck, TenantId, TenantRecord, TenantSource, Turns};
+use crate::tenancy::{InvalidTenantId, SettingsCheck, TenantId, TenantRecord, TenantSource, Turns};
 
 /// Why an app did not start.
 #[derive(Debug, thiserror::Error)]
@@ -231,7 +231,10 @@ async fn assemble(
         let own = [Migrations::of::<DirectoryMigrator>("xcore")];
         database.migrate_directory(&own).await.map_err(|source| BootError::Database { source })?;
     }
-    let admission = settings::admission(config, database.as_ref(), ordered.len(), &own)?;
+    let migrations: Vec<Migrations> = ordered.iter().filter_map(|entry| entry.plugin.migrations()).collect();
+    check_migration_names(ordered)?;
+    let window = settings::window(config, &migrations);
+    let admission = settings::admission(config, database.as_ref(), ordered.len(), &own, &window)?;
     let scheduler = settings::scheduler(config, admission.default, database.as_ref())?;
     let runtime = Arc::new(Runtime {
         app_name: config.app.name.clone(),
@@ -264,12 +267,10 @@ async fn assemble(
     let _ = runtime.mounted.set(typed);
     let routed: Vec<(&'static str, Arc<dyn AnyMounted>)> =
         plugins.iter().map(|placed| (placed.facts.path, Arc::clone(&placed.mounted))).collect();
-    let migrations: Vec<Migrations> = ordered.iter().filter_map(|entry| entry.plugin.migrations()).collect();
-    check_migration_names(ordered)?;
     let tenants = Tenants {
         runtime: Arc::clone(&runtime),
         plugins: plugins.iter().map(|placed| Arc::clone(&placed.mounted)).collect(),
-        version: version_of(&migrations, config.tenancy.db_role),
+        window,
         migrations,
         steps: Turns::default(),
         hook_timeout: config.app.hook_timeout,
@@ -319,12 +320,14 @@ async fn start(app: &Instance) -> Result<(), BootError> {
     let notices = inner.runtime.database.as_ref().and_then(Servers::notices);
     let (changes, changed) = tokio::sync::watch::channel(());
     let watching = tokio::spawn(watch::watch(Arc::downgrade(inner), notices, changes));
+    let undoing = tokio::spawn(watch::undo_imports(Arc::downgrade(inner), changed.clone()));
     let following = tokio::spawn(watch::follow(Arc::downgrade(inner), changed));
     let mut tasks = inner.tasks.lock().unwrap_or_else(|broken| broken.into_inner());
     let ticking = tokio::spawn(watch::tick(Arc::downgrade(inner)));
     if !awaited.is_empty() {
         tasks.push(tokio::spawn(watch::migrate_later(Arc::downgrade(inner), awaited)).abort_handle());
     }
+    tasks.push(undoing.abort_handle());
     tasks.extend([ticking.abort_handle(), watching.abort_handle(), following.abort_handle()]);
     Ok(())
 }
@@ -385,8 +388,8 @@ async fn report_unknown_servers(inner: &Inner) -> Result<(), BootError> {
     Ok(())
 }
 
-/// Migrates the tenants whose data is behind. One that cannot be migrated is refused with 503; the others are served. Gives those
-/// whose server is waited for.
+/// Migrates the tenants whose data is behind. One that cannot be migrated is refused with 503, unless what it has is served as well
+/// (`tenancy.accept_older`); the others are served. Gives those whose server is waited for.
 async fn bring_up_to_date(inner: &Inner) -> Result<Vec<TenantRecord>, BootError> {
     let is_awaited = |record: &TenantRecord| {
         let servers = inner.runtime.database.as_ref();
@@ -394,11 +397,14 @@ async fn bring_up_to_date(inner: &Inner) -> Result<Vec<TenantRecord>, BootError>
     };
     let (awaited, outdated): (Vec<_>, Vec<_>) =
         inner.tenants.outdated_records().await?.into_iter().partition(is_awaited);
-    for record in &awaited {
-        inner.runtime.admission.directory.hold(&record.id, Hold::Outdated);
-    }
     if outdated.is_empty() {
         return Ok(awaited);
+    }
+    let mut fitting = HashSet::new();
+    for record in &outdated {
+        if inner.runtime.admission.directory.fits(record).await.map_err(TenantError::from)? {
+            fitting.insert(record.id);
+        }
     }
     let outdated: Vec<TenantId> = outdated.into_iter().map(|record| record.id).collect();
     let total = outdated.len();
@@ -411,10 +417,15 @@ async fn bring_up_to_date(inner: &Inner) -> Result<Vec<TenantRecord>, BootError>
         if done.is_multiple_of(100) {
             info!(done, of = total, "migrating tenants");
         }
-        if let Err(problem) = outcome {
-            error!(tenant = %id, error = %chain(&problem), "the tenant cannot be migrated and is not served");
-            inner.runtime.admission.directory.hold(&id, Hold::Outdated);
-            failed += 1;
+        match outcome {
+            Err(problem) if fitting.contains(&id) => {
+                warn!(tenant = %id, error = %chain(&problem), "the tenant cannot be migrated and is served as it is");
+            }
+            Err(problem) => {
+                error!(tenant = %id, error = %chain(&problem), "the tenant cannot be migrated and is not served");
+                failed += 1;
+            }
+            Ok(_) => {}
         }
     }
     if failed > 0 {

@@ -246,6 +246,11 @@ pub(super) async fn remove_all<C: ConnectionTrait>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use sea_orm::PaginatorTrait;
+
     use super::*;
     use crate::app::directory_table::tests::table;
     use crate::tenancy::{DirectoryStore, State};
@@ -270,5 +275,35 @@ mod tests {
         assert!(matches!(late, Err(StoreError::NotFound { .. })), "{late:?}");
         let second = table.find(&acme).await.unwrap().unwrap();
         table.insert_domain(&second, "acme.test").await.unwrap();
+    }
+
+    /// The deletion waits for a key that is being made and takes it along, or the key comes too late.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn no_key_is_left_of_a_tenant_that_is_deleted_while_it_is_made() {
+        let (table, _folder) = table().await;
+        let table = Arc::new(table);
+        let acme = TenantId::parse("acme").unwrap();
+        let (mut made, mut late) = (0, 0);
+        for round in 0..12_u8 {
+            table.insert(&acme, &[]).await.unwrap();
+            let owner = table.find(&acme).await.unwrap().unwrap();
+            assert!(table.advance(&acme, owner.life, State::Provisioning, State::Deleting).await.unwrap());
+            let making: Vec<_> = (0..8_u8)
+                .map(|number| {
+                    let (table, owner) = (Arc::clone(&table), owner.clone());
+                    tokio::spawn(async move {
+                        tokio::time::sleep(Duration::from_millis(u64::from(number))).await;
+                        table.insert_key(&owner, &[round * 8 + number; 32], "").await.is_ok()
+                    })
+                })
+                .collect();
+            tokio::time::sleep(Duration::from_millis(u64::from(round))).await;
+            table.remove(&acme, owner.life).await.unwrap();
+            for key in making {
+                if key.await.unwrap() { made += 1 } else { late += 1 }
+            }
+            assert_eq!(key::Entity::find().count(&table.db).await.unwrap(), 0, "round {round}");
+        }
+        assert!(made > 0 && late > 0, "they did not race: {made} made, {late} late");
     }
 }

@@ -1,6 +1,8 @@
 //! The managed directory: a table in a database of its own, which no tenant can read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -12,8 +14,9 @@ use sea_orm::{
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 use super::directory_columns::{Columns, text_of};
+use super::directory_versions::{self, Versions};
 use crate::db::{DIRECTORY_CHANNEL, SharedDb};
-use crate::tenancy::{Change, DirectoryStore, State, StoreError, TenantId, TenantRecord};
+use crate::tenancy::{Change, DataVersion, DirectoryStore, State, StoreError, TenantId, TenantRecord};
 
 /// The tenants.
 pub(super) mod tenant {
@@ -78,6 +81,7 @@ impl MigratorTrait for DirectoryMigrator {
             Box::new(super::directory_credentials::Tables),
             Box::new(third::Server),
             Box::new(Columns),
+            Box::new(Versions),
             Box::new(crate::scheduler::JobTables),
         ]
     }
@@ -161,11 +165,41 @@ mod third {
 /// The directory's store over its database.
 pub(super) struct DirectoryTable {
     pub(super) db: SharedDb,
+    /// Whether what stands behind the version of this program is written.
+    has_version: AtomicBool,
 }
 
 impl DirectoryTable {
     pub(super) fn new(db: SharedDb) -> Self {
-        Self { db }
+        Self { db, has_version: AtomicBool::new(false) }
+    }
+
+    async fn insert_as(&self, id: &TenantId, servers: &[Arc<str>], state: State) -> Result<(), StoreError> {
+        let now = now();
+        let change = self.db.begin().await.map_err(failed)?;
+        // The number is never used again, also not when the tenant is deleted and made again.
+        let life = bump(&change).await.map_err(failed)?;
+        // That number is one row, so nobody else places a tenant until this is committed.
+        let server = least_used(&change, servers).await.map_err(failed)?;
+        let row = tenant::ActiveModel {
+            id: Set(id.to_string()),
+            state: Set(state.as_str().to_owned()),
+            version: Set(None),
+            life: Set(life),
+            server: Set(server),
+            created_at: Set(now),
+            updated_at: Set(now),
+            since: Set(Some(now)),
+            ..Default::default()
+        };
+        match tenant::Entity::insert(row).exec_without_returning(&change).await {
+            Ok(_) => {}
+            Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+                return Err(StoreError::Exists { id: *id });
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        change.commit().await.map_err(failed)
     }
 }
 
@@ -235,31 +269,11 @@ impl DirectoryStore for DirectoryTable {
     }
 
     async fn insert(&self, id: &TenantId, servers: &[Arc<str>]) -> Result<(), StoreError> {
-        let now = now();
-        let change = self.db.begin().await.map_err(failed)?;
-        // The number is never used again, also not when the tenant is deleted and made again.
-        let life = bump(&change).await.map_err(failed)?;
-        // That number is one row, so nobody else places a tenant until this is committed.
-        let server = least_used(&change, servers).await.map_err(failed)?;
-        let row = tenant::ActiveModel {
-            id: Set(id.to_string()),
-            state: Set(State::Provisioning.as_str().to_owned()),
-            version: Set(None),
-            life: Set(life),
-            server: Set(server),
-            created_at: Set(now),
-            updated_at: Set(now),
-            since: Set(Some(now)),
-            ..Default::default()
-        };
-        match tenant::Entity::insert(row).exec_without_returning(&change).await {
-            Ok(_) => {}
-            Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
-                return Err(StoreError::Exists { id: *id });
-            }
-            Err(error) => return Err(failed(error)),
-        }
-        change.commit().await.map_err(failed)
+        self.insert_as(id, servers, State::Provisioning).await
+    }
+
+    async fn insert_importing(&self, id: &TenantId, servers: &[Arc<str>]) -> Result<(), StoreError> {
+        self.insert_as(id, servers, State::Importing).await
     }
 
     async fn advance_because(
@@ -318,14 +332,34 @@ impl DirectoryStore for DirectoryTable {
         change.commit().await.map_err(failed)
     }
 
-    async fn set_version(&self, id: &TenantId, version: &str) -> Result<(), StoreError> {
-        tenant::Entity::update_many()
-            .col_expr(tenant::Column::Version, Expr::value(version))
+    async fn set_version(
+        &self,
+        id: &TenantId,
+        version: &DataVersion,
+        is_served: bool,
+    ) -> Result<(), StoreError> {
+        // Before it is noted of any tenant, so that nobody reads a note behind which nothing stands. A store sees one program, so one
+        // version.
+        if !self.has_version.load(Ordering::Acquire) {
+            directory_versions::write(&self.db, version).await.map_err(failed)?;
+            self.has_version.store(true, Ordering::Release);
+        }
+        let note = tenant::Entity::update_many()
+            .col_expr(tenant::Column::Version, Expr::value(version.text.as_str()))
             .filter(tenant::Column::Id.eq(id.as_str()))
-            .exec(&self.db)
-            .await
-            .map(|_| ())
-            .map_err(failed)
+            .filter(tenant::Column::Version.is_null().or(tenant::Column::Version.ne(version.text.as_str())));
+        if !is_served {
+            return note.exec(&self.db).await.map(|_| ()).map_err(failed);
+        }
+        let change = self.db.begin().await.map_err(failed)?;
+        bump(&change).await.map_err(failed)?;
+        let noted = note.exec(&change).await.map_err(failed)?;
+        let told = if noted.rows_affected > 0 { change.commit().await } else { change.rollback().await };
+        told.map_err(failed)
+    }
+
+    async fn migrations_of(&self, version: &str) -> Result<Option<BTreeSet<String>>, StoreError> {
+        directory_versions::read(&self.db, version).await.map_err(failed)
     }
 
     async fn remove(&self, id: &TenantId, life: i64) -> Result<(), StoreError> {

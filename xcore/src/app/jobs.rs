@@ -31,6 +31,7 @@ impl JobRunner for AppJobs {
                 TenancyError::Suspended(_) => JobFailure::Suspended,
                 problem => refused(problem),
             })?;
+            let _place = tenant.take_job_place().map_err(|most| JobFailure::Crowded { most })?;
             let plugin = app
                 .plugins
                 .iter()

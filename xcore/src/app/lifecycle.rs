@@ -14,7 +14,7 @@ use super::watch::NOTICED;
 use super::{TenantError, Tenants};
 use crate::error::Error;
 use crate::plugin::{AnyMounted, TenantHook, chain};
-use crate::tenancy::{Hold, State, StoreError, Tenant, TenantId, TenantRecord};
+use crate::tenancy::{State, StoreError, Tenant, TenantId, TenantRecord};
 
 /// How many tenants a start works on at once. A hook that is stuck keeps one of these places until it is given up.
 const RECOVERED_AT_ONCE: usize = 8;
@@ -96,7 +96,7 @@ impl Tenants {
         let (work, finished) = match record.state {
             State::Provisioning | State::Failed => ("creation", self.finish_creating(&record.id).await),
             State::Deleting => ("deletion", self.finish_deleting(&record.id).await),
-            State::Active | State::Suspended | State::Foreign => return true,
+            State::Active | State::Suspended | State::Importing | State::Foreign => return true,
         };
         match &finished {
             Ok(()) => info!(tenant = %record.id, work, "finished what was begun"),
@@ -160,11 +160,11 @@ impl Tenants {
     /// be gone. A step that fails leaves the tenant held.
     fn hold_if_stateless(&self, id: &TenantId) {
         if !self.store().is_managed() {
-            self.runtime.admission.directory.hold(id, Hold::HalfMade);
+            self.runtime.admission.directory.hold(id);
         }
     }
 
-    async fn make_data(&self, record: &TenantRecord) -> Result<(), TenantError> {
+    pub(super) async fn make_data(&self, record: &TenantRecord) -> Result<(), TenantError> {
         let id = &record.id;
         let failed = |source| TenantError::Data { id: *id, step: "made", source };
         let mut is_whole = false;
@@ -178,7 +178,7 @@ impl Tenants {
             // An entry that slipped in while an earlier tenant of this name was deleted.
             cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
         }
-        if is_whole { self.note_version(id).await } else { self.migrate_as(record).await.map(drop) }
+        if is_whole { self.note_version(record).await } else { self.migrate_as(record).await.map(drop) }
     }
 
     /// Goes on with a deletion, from whatever step it has reached.
@@ -269,7 +269,7 @@ impl Tenants {
         Ok(())
     }
 
-    async fn activate_jobs(&self, id: &TenantId, life: i64) -> Result<(), TenantError> {
+    pub(super) async fn activate_jobs(&self, id: &TenantId, life: i64) -> Result<(), TenantError> {
         if let Some(scheduler) = &self.runtime.scheduler {
             scheduler
                 .tenant_activated(id, life)
@@ -311,7 +311,7 @@ impl Tenants {
         Ok(())
     }
 
-    async fn claim(&self, id: &TenantId, removal: bool) -> Result<Claimed, TenantError> {
+    pub(super) async fn claim(&self, id: &TenantId, removal: bool) -> Result<Claimed, TenantError> {
         let Some(database) = self.databases() else { return Ok(Claimed { id: *id, held: None }) };
         let failed = |source| TenantError::Data { id: *id, step: "claimed", source };
         let held = database.claim(id, removal).await.map_err(failed)?;
@@ -324,7 +324,11 @@ impl Tenants {
     }
 
     /// The tenant's row when it is in one of the states. A directory that keeps no states has every tenant in every state.
-    async fn record_in(&self, id: &TenantId, states: &[State]) -> Result<Option<TenantRecord>, TenantError> {
+    pub(super) async fn record_in(
+        &self,
+        id: &TenantId,
+        states: &[State],
+    ) -> Result<Option<TenantRecord>, TenantError> {
         if !self.store().is_managed() {
             return Ok(Some(TenantRecord::active(*id)));
         }

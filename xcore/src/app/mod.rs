@@ -1,5 +1,8 @@
 //! An app: its plugins and services, started from `xcore.yaml`, served over HTTP and operated from the command line.
+//!
+#![doc = include_str!("../docs/archive.md")]
 
+mod archive;
 mod boot;
 mod builder;
 mod claimed;
@@ -9,6 +12,7 @@ mod definition;
 mod directory_columns;
 mod directory_credentials;
 mod directory_table;
+mod directory_versions;
 mod existence;
 mod fleet;
 mod instance;
@@ -21,6 +25,7 @@ mod sources;
 mod tenants;
 mod watch;
 
+pub use archive::{ArchiveError, Transferred};
 pub use boot::BootError;
 pub use builder::AppBuilder;
 pub use credentials::NewApiKey;

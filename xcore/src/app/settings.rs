@@ -14,12 +14,13 @@ use super::boot::{BootError, Own};
 use super::directory_table::DirectoryTable;
 use super::existence::Everyone;
 use super::sources;
+use super::tenants::version_of;
 use crate::cache::{Cache, CacheSettings};
-use crate::db::{DatabaseSettings, DbRole, OpenMode, ServerSettings, ServerUrl, Servers};
+use crate::db::{DatabaseSettings, DbRole, Migrations, OpenMode, ServerSettings, ServerUrl, Servers};
 use crate::scheduler::{Keep, Scheduler, SchedulerError, SchedulerSettings, Stored};
 use crate::tenancy::{
-    Admission, Directory, DirectorySettings, DirectoryStore, FixedStore, OpenStore, Plan, Plans, Rate,
-    SettingsRules, TenantId,
+    Admission, Directory, DirectorySettings, DirectoryStore, FixedStore, Gap, OpenStore, Plan, Plans, Rate,
+    SettingsRules, TenantId, Window,
 };
 
 /// How the databases are set up: one, or several servers.
@@ -101,6 +102,7 @@ pub(super) fn admission(
     database: Option<&Servers>,
     plugins: usize,
     own: &Own,
+    window: &Arc<Window>,
 ) -> Result<Admission, BootError> {
     let tenancy = &config.tenancy;
     let defaults = tenancy.settings.as_object().cloned().unwrap_or_default();
@@ -129,9 +131,17 @@ pub(super) fn admission(
                 serves_public: default.is_some_and(|id| id.is_public()),
                 plugins,
                 rules,
+                window: Some(Arc::clone(window)),
             },
         ),
     })
+}
+
+/// Which versions of the tenants' data are served.
+pub(super) fn window(config: &Config, migrations: &[Migrations]) -> Arc<Window> {
+    let tenancy = &config.tenancy;
+    let widest = Gap { newer: tenancy.accept_newer as usize, older: tenancy.accept_older as usize };
+    Arc::new(Window::new(version_of(migrations, tenancy.db_role), widest))
 }
 
 /// What tenants may use.
@@ -141,6 +151,9 @@ fn plans(config: &Config) -> Plans {
             .requests_per_second
             .map(|per_second| Rate { per_second, burst: plan.burst.unwrap_or(per_second) }),
         concurrent_requests: plan.concurrent_requests,
+        connections: plan.database_connections,
+        jobs: plan.jobs,
+        concurrent_jobs: plan.concurrent_jobs,
     };
     let by_name: BTreeMap<_, _> =
         config.plans.iter().map(|(name, limits)| (name.clone(), Arc::new(plan(limits)))).collect();

@@ -1,18 +1,19 @@
 //! What can be done with tenants; how it is done is in [`lifecycle`](super::lifecycle).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use xcore_build::config::DbRole;
 
+use super::ArchiveError;
 use crate::db::{Database, DatabaseError, MigrationReport, Migrations, Servers};
 use crate::error::Error;
 use crate::plugin::{AnyMounted, Runtime};
 use crate::tenancy::{
-    DirectoryStore, Hold, InvalidTenantId, ProfileChange, State, StoreError, Tenant, TenantId, TenantRecord,
-    Turns,
+    DataVersion, DirectoryStore, InvalidTenantId, ProfileChange, State, StoreError, Tenant, TenantId,
+    TenantRecord, Turns, Window,
 };
 
 /// Creates, suspends, migrates and deletes the tenants of an app.
@@ -23,8 +24,8 @@ pub struct Tenants {
     pub(super) runtime: Arc<Runtime>,
     pub(super) plugins: Vec<Arc<dyn AnyMounted>>,
     pub(super) migrations: Vec<Migrations>,
-    /// What the data of an up-to-date tenant has, as the directory notes it.
-    pub(super) version: String,
+    /// Which versions of the tenants' data are served.
+    pub(super) window: Arc<Window>,
     /// One step at a time per tenant in this process.
     pub(super) steps: Turns,
     /// How long a hook may take.
@@ -99,6 +100,13 @@ pub enum TenantError {
         /// Its server.
         server: String,
     },
+    /// The tenant could not be exported, imported or cloned.
+    #[error(transparent)]
+    Archive {
+        /// Why.
+        #[from]
+        source: ArchiveError,
+    },
     /// The directory refused.
     #[error("the directory refused")]
     Directory {
@@ -167,21 +175,24 @@ pub(super) fn names(report: &MigrationReport) -> Vec<String> {
 }
 
 /// What the directory notes of a tenant whose data has all of `migrations`. Another number after an update of the
-/// compiler costs one look at each tenant, nothing more.
+/// compiler is another name for the same.
 ///
 /// Another `db_role` counts as well: the tenant's schema changes hands when it is migrated.
-pub(super) fn version_of(migrations: &[Migrations], role: DbRole) -> String {
+pub(super) fn version_of(migrations: &[Migrations], role: DbRole) -> DataVersion {
     let mut hasher = std::hash::DefaultHasher::new();
+    let mut all = BTreeSet::new();
     let mut count = 0_usize;
     for plugin in migrations {
         plugin.plugin().hash(&mut hasher);
         for migration in (plugin.list)() {
             migration.name().hash(&mut hasher);
             count += 1;
+            all.insert(format!("{}: {}", plugin.plugin(), migration.name()));
         }
     }
     let version = format!("{count}-{:016x}", hasher.finish());
-    if role == DbRole::Shared { version } else { format!("{version} {}", role.as_str()) }
+    let text = if role == DbRole::Shared { version } else { format!("{version} {}", role.as_str()) };
+    DataVersion { text, migrations: all }
 }
 
 impl Tenants {
@@ -310,12 +321,16 @@ impl Tenants {
     /// When there is no such tenant, or a step fails. A step that failed is tried again by the
     /// next start, and a server that runs.
     pub async fn delete(&self, id: &TenantId) -> Result<(), TenantError> {
+        if self.store().is_managed() && self.get(id).await?.state == State::Importing {
+            return self.undo_import(id).await;
+        }
         self.begin_deleting(id).await?;
         self.finish_deleting(id).await
     }
 
-    /// The tenants whose data is not what this binary expects. One query, however many tenants there are. Only a managed
-    /// directory knows.
+    /// The tenants whose data lacks something of this binary, or is further away from it than `tenancy.accept_newer` and
+    /// `accept_older` allow. One query, however many tenants there are, and one for each version that is met for the first time.
+    /// Only a managed directory knows.
     ///
     /// # Errors
     /// When the directory cannot be read.
@@ -328,11 +343,16 @@ impl Tenants {
         if !self.store().is_managed() {
             return Ok(Vec::new());
         }
-        let all = self.store().list().await?;
-        let is_outdated = |record: &TenantRecord| {
-            record.state.has_data() && record.version.as_deref() != Some(self.version.as_str())
-        };
-        Ok(all.into_iter().filter(is_outdated).collect())
+        let mut outdated = Vec::new();
+        for record in self.store().list().await? {
+            if record.state.has_data() {
+                let gap = self.window.gap(self.store().as_ref(), record.version.as_deref()).await?;
+                if self.window.is_behind(gap) {
+                    outdated.push(record);
+                }
+            }
+        }
+        Ok(outdated)
     }
 
     /// Brings one tenant's data up to date; the names of the migrations that were applied.
@@ -349,14 +369,18 @@ impl Tenants {
         let failed = |source| TenantError::Data { id: *id, step: "migrated", source };
         let Some(database) = self.database_of(record).map_err(failed)? else { return Ok(Vec::new()) };
         let report = database.migrate_tenant(id, &self.migrations).await.map_err(failed)?;
-        self.note_version(id).await?;
+        self.note_version(record).await?;
         Ok(names(&report))
     }
 
     /// Its data has all migrations.
-    pub(super) async fn note_version(&self, id: &TenantId) -> Result<(), TenantError> {
-        self.store().set_version(id, &self.version).await?;
-        self.runtime.admission.directory.release_from(id, Hold::Outdated);
+    pub(super) async fn note_version(&self, record: &TenantRecord) -> Result<(), TenantError> {
+        // One that is still being made is served by nobody.
+        let is_served = record.state.has_data();
+        self.store().set_version(&record.id, self.window.own(), is_served).await?;
+        if is_served {
+            self.runtime.admission.directory.forget(&record.id);
+        }
         Ok(())
     }
 

@@ -225,6 +225,26 @@ async fn follow_states(app: &Inner, records: &[TenantRecord]) -> bool {
     is_done
 }
 
+/// Undoes imports and clones that were cut off, of which whoever began them has gone away. It waits for those that are under way, so
+/// it is apart from [`follow`]. Runs until the app goes away.
+pub(super) async fn undo_imports(app: Weak<Inner>, mut changes: tokio::sync::watch::Receiver<()>) {
+    loop {
+        let Some(inner) = app.upgrade() else { return };
+        let is_done = inner.tenants.undo_imports().await;
+        drop(inner);
+        let retry =
+            async { if is_done { std::future::pending().await } else { tokio::time::sleep(RETRY).await } };
+        tokio::select! {
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+            () = retry => {}
+        }
+    }
+}
+
 /// Migrates tenants of servers that could not be reached at the start, each when its server can be. Ends when all are done, or the
 /// app goes away.
 pub(super) async fn migrate_later(app: Weak<Inner>, mut awaited: Vec<TenantRecord>) {

@@ -16,7 +16,7 @@ use futures_util::stream::BoxStream;
 use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, Statement, TransactionOptions, Values};
 
 use super::drift::Drift;
-use super::{DatabaseError, Finding, MigrationReport, Migrations};
+use super::{DatabaseError, Finding, Inlet, MigrationReport, Migrations, Outlet, Taken};
 use crate::tenancy::{Tenant, TenantId};
 
 /// Whose data a statement works on.
@@ -28,6 +28,16 @@ pub(crate) enum Scope {
     Shared,
     /// What the framework keeps of the tenants. No tenant's connection can read it, whatever its SQL.
     Directory,
+}
+
+impl Scope {
+    /// The tenant whose plan counts the connection.
+    pub(super) fn tenant(&self) -> Option<&Tenant> {
+        match self {
+            Self::Tenant(tenant) => Some(tenant),
+            Self::Shared | Self::Directory => None,
+        }
+    }
 }
 
 /// Which database an operation of the operator works on. It names a tenant that need not be active.
@@ -211,6 +221,12 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
         ids: &'a [TenantId],
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<Vec<Drift>, DatabaseError>>;
+
+    /// Sends all rows of a tenant's database, as they were at one moment, while it is used.
+    fn send<'a>(&'a self, id: &'a TenantId, out: Outlet) -> BoxFuture<'a, Result<(), DatabaseError>>;
+
+    /// Puts rows into a tenant's database in place of those there are, which migrations may have written. All that come, or none.
+    fn take<'a>(&'a self, id: &'a TenantId, rows: Inlet) -> BoxFuture<'a, Result<Taken, DatabaseError>>;
 
     /// What is wrong with the rights that the process and its tenants have. Nothing where there are no rights.
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, DatabaseError>> {

@@ -7,7 +7,10 @@ use futures_util::stream::BoxStream;
 use super::backend::{Backend, Place, TenantClaim};
 use super::drift::Drift;
 use super::sqlite::Sqlite;
-use super::{DatabaseError, DatabaseSettings, Finding, MigrationReport, Migrations, SharedDb, TenantDb};
+use super::{
+    DatabaseError, DatabaseSettings, Finding, Form, Inlet, MigrationReport, Migrations, Outlet, SharedDb,
+    Taken, TenantDb,
+};
 use crate::tenancy::{Tenant, TenantId};
 
 /// The database service. Cloning is one reference count.
@@ -173,6 +176,27 @@ impl Database {
         migrations: &[Migrations],
     ) -> Result<Vec<Drift>, DatabaseError> {
         self.backend.drift(ids, migrations).await
+    }
+
+    /// How its rows are written when they are sent.
+    pub(crate) fn form(&self) -> Form {
+        Form::of(self.backend.dialect())
+    }
+
+    /// Sends all rows of a tenant's database, as they were at one moment, while it is used.
+    ///
+    /// # Errors
+    /// [`DatabaseError::NotTransferable`]; [`DatabaseError::CutShort`] when nobody takes them any more.
+    pub(crate) async fn send(&self, id: &TenantId, out: Outlet) -> Result<(), DatabaseError> {
+        self.backend.send(id, out).await
+    }
+
+    /// Puts rows into a tenant's database in place of those there are. All that come, or none.
+    ///
+    /// # Errors
+    /// [`DatabaseError::NotTransferable`] when they do not fit; [`DatabaseError::CutShort`] when not all came.
+    pub(crate) async fn take(&self, id: &TenantId, rows: Inlet) -> Result<Taken, DatabaseError> {
+        self.backend.take(id, rows).await
     }
 
     /// What is wrong with the rights that the process and its tenants have on a server.

@@ -243,6 +243,18 @@ pub enum DatabaseError {
         /// How long the caller waited.
         waited: Duration,
     },
+    /// The tenant holds as many connections as its plan allows. The answer of an action is 429 then, as for other limits of the plan.
+    #[error(
+        "tenant `{tenant}` holds all {connections} database connections that its plan allows, none became free within {waited:?}; use `ctx.db` for fewer things at once, and not while a transaction or stream of yours is open, or raise `database_connections` of the plan"
+    )]
+    PlanConnections {
+        /// The tenant.
+        tenant: TenantId,
+        /// How many the plan allows.
+        connections: usize,
+        /// How long the caller waited.
+        waited: Duration,
+    },
     /// Another transaction of this database kept writing.
     #[error(
         "another transaction kept writing to this database for {waited:?}; keep write transactions short, and do not write through `ctx.db` while a transaction of yours is open"
@@ -326,6 +338,17 @@ pub enum DatabaseError {
         /// Its name.
         schema: &'static str,
     },
+    /// What the tenant's database holds cannot be exported, or not be taken from where it comes.
+    #[error("the data of tenant `{tenant}` cannot be exported, imported or cloned: {problem}")]
+    NotTransferable {
+        /// The tenant.
+        tenant: TenantId,
+        /// What is in the way.
+        problem: String,
+    },
+    /// Whoever sent the rows of a tenant, or was to take them, has stopped half-way.
+    #[error("the transfer of a tenant's data was cut short")]
+    CutShort,
     /// The database could not be opened or an internal statement failed.
     #[error("the database could not be opened or read")]
     Engine {
@@ -342,6 +365,7 @@ impl DatabaseError {
         match self {
             Self::TooManyOpen { .. }
             | Self::NoConnection { .. }
+            | Self::PlanConnections { .. }
             | Self::PoolerBusy { .. }
             | Self::WriterBusy { .. }
             | Self::Removing { .. }

@@ -9,7 +9,7 @@ use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, TransactionOptions};
 
 use super::backend::{Backend, Place, Replica, Rows, Scope, Session, Sql, TenantClaim};
 use super::drift::Drift;
-use super::{DatabaseError, Finding, MigrationReport, Migrations};
+use super::{DatabaseError, Finding, Inlet, MigrationReport, Migrations, Outlet, Taken};
 use crate::tenancy::TenantId;
 
 /// A backend that is opened later, or never. Until then everything fails, and nothing is done anywhere else (I5).
@@ -80,6 +80,8 @@ impl Backend for Late {
         migrate(place: Place<'a>, migrations: &'a [Migrations]) -> Result<MigrationReport, DatabaseError>;
         replay(id: &'a TenantId, migrations: &'a [Migrations]) -> Result<bool, DatabaseError>;
         drift(ids: &'a [TenantId], migrations: &'a [Migrations]) -> Result<Vec<Drift>, DatabaseError>;
+        send(id: &'a TenantId, out: Outlet) -> Result<(), DatabaseError>;
+        take(id: &'a TenantId, rows: Inlet) -> Result<Taken, DatabaseError>;
         findings() -> Result<Vec<Finding>, DatabaseError>;
         pending(place: Place<'a>, migrations: &'a [Migrations]) -> Result<MigrationReport, DatabaseError>;
     }

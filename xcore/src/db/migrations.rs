@@ -1,6 +1,7 @@
 //! A plugin's migrations and what became of them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -17,6 +18,8 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 pub struct Migrations {
     pub(crate) plugin: &'static str,
     pub(crate) list: fn() -> Vec<Box<dyn MigrationTrait>>,
+    /// Of the list those of these names alone; `None`: all.
+    pub(crate) chosen: Option<Arc<[String]>>,
 }
 
 impl Migrations {
@@ -38,7 +41,21 @@ impl Migrations {
     /// ```
     #[must_use]
     pub fn of<M: MigratorTrait>(plugin: &'static str) -> Self {
-        Self { plugin, list: M::migrations }
+        Self { plugin, list: M::migrations, chosen: None }
+    }
+
+    /// Those of these names alone.
+    pub(crate) fn only(&self, names: &[String]) -> Self {
+        Self { chosen: Some(names.into()), ..self.clone() }
+    }
+
+    /// The migrations, in order.
+    pub(crate) fn all(&self) -> Vec<Box<dyn MigrationTrait>> {
+        let mut all = (self.list)();
+        if let Some(chosen) = &self.chosen {
+            all.retain(|migration| chosen.iter().any(|name| name == migration.name()));
+        }
+        all
     }
 
     /// The plugin's name.

@@ -175,6 +175,7 @@ mod settings;
 mod sqlite;
 mod template;
 mod transaction;
+mod transfer;
 
 pub(crate) use backend::{DIRECTORY_CHANNEL, TenantClaim};
 pub use database::Database;
@@ -188,6 +189,9 @@ pub use session::DbSession;
 pub(crate) use settings::Finding;
 pub use settings::{DatabaseSettings, DbRole, OpenMode, ServerUrl};
 pub use transaction::Transaction;
+pub(crate) use transfer::{
+    Applied, Form, Inlet, Outlet, PIECE, Piece, Sequence, Table, Taken, UnknownMigrations, of_applied, way,
+};
 
 #[cfg(all(test, feature = "postgres"))]
 pub(crate) use postgres::url_of_a_new_database;

@@ -17,7 +17,7 @@ use super::backend::Backend;
 use super::backend::TenantClaim;
 use super::late::Late;
 use super::{
-    Database, DatabaseError, DatabaseSettings, Finding, MigrationReport, Migrations, SharedDb, TenantDb,
+    Database, DatabaseError, DatabaseSettings, Finding, Form, MigrationReport, Migrations, SharedDb, TenantDb,
 };
 use crate::tenancy::{Tenant, TenantId};
 
@@ -152,6 +152,11 @@ impl Servers {
     /// tells, which takes every change; a replica cannot be listened to.
     pub(crate) fn notices(&self) -> Option<BoxStream<'static, ()>> {
         self.first().notices()
+    }
+
+    /// How rows of tenants are written when they are sent: all servers are of one kind.
+    pub(crate) fn form(&self) -> Form {
+        self.first().form()
     }
 
     /// The right to create or delete a tenant, wherever its data is; see [`Database::claim`].

@@ -11,7 +11,7 @@ pub(super) fn version(migrations: &[Migrations]) -> String {
     let mut hasher = std::hash::DefaultHasher::new();
     for plugin in migrations {
         plugin.plugin().hash(&mut hasher);
-        for migration in (plugin.list)() {
+        for migration in plugin.all() {
             migration.name().hash(&mut hasher);
         }
     }
@@ -34,7 +34,7 @@ fn program() -> (u64, u128) {
 pub(super) fn check(migrations: &[Migrations]) -> Result<(), DatabaseError> {
     let alone = migrations
         .iter()
-        .flat_map(|plugin| (plugin.list)())
+        .flat_map(|plugin| plugin.all())
         .find(|migration| migration.use_transaction() == Some(false));
     match alone {
         Some(migration) => Err(DatabaseError::NoTemplate {

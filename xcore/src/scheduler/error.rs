@@ -56,6 +56,16 @@ pub enum SchedulerError {
         /// The id as it was given.
         id: String,
     },
+    /// The tenant has as many jobs as its plan allows.
+    #[error(
+        "tenant `{tenant}` has as many jobs as its plan allows ({most}), not counting those of #[job]; remove one, or raise `jobs` of the plan"
+    )]
+    TooMany {
+        /// The tenant.
+        tenant: TenantId,
+        /// How many the plan allows.
+        most: usize,
+    },
     /// No job of this tenant has the id.
     #[error("there is no job `{id}`; list() names those there are")]
     NoSuchJob {

@@ -93,7 +93,7 @@ impl TenantScheduler {
     ///
     /// # Errors
     /// When the id is empty, too long or could be that of a declared job; when no plugin has the method;
-    /// when the tenant was deleted; when the store is unavailable.
+    /// when the tenant was deleted or has as many jobs as its plan allows; when the store is unavailable.
     pub async fn add(&self, id: &str, schedule: Schedule, call: JobCall) -> Result<(), SchedulerError> {
         check_dynamic_id(id)?;
         let declared = self.core.declared(&call)?;
@@ -107,7 +107,10 @@ impl TenantScheduler {
             paused: false,
             since: engine.clock.now(),
         };
-        engine.backend.put(entry).await?;
+        match self.tenant.as_ref().and_then(|tenant| Some((tenant, tenant.most_jobs()?))) {
+            None => engine.backend.put(entry).await?,
+            Some((tenant, most)) => engine.backend.put_within(entry, tenant.id(), most).await?,
+        };
         engine.follow(&schedule);
         Ok(())
     }

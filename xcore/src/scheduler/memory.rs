@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::ready;
 
-use super::backend::{Answer, SchedulerBackend, Ticks, Work};
+use super::backend::{Answer, SchedulerBackend, Ticks, Work, refuse_more};
 use super::job::{JobEntry, JobKey, Owner};
 use super::{Schedule, SchedulerError};
+use crate::tenancy::TenantId;
 
 /// Jobs by owner and id, and by schedule. They are gone after a restart.
 #[derive(Default)]
@@ -160,6 +161,13 @@ impl SchedulerBackend for Memory {
 
     fn put(&self, entry: JobEntry) -> Answer<'_, ()> {
         ready(self.jobs().put(entry)).boxed()
+    }
+
+    fn put_within<'a>(&'a self, entry: JobEntry, tenant: &'a TenantId, most: usize) -> Answer<'a, ()> {
+        let mut jobs = self.jobs();
+        let present = jobs.by_owner.get(&entry.key.owner);
+        let fits = refuse_more(present.into_iter().flat_map(BTreeMap::values), &entry, tenant, most);
+        ready(fits.and_then(|()| jobs.put(entry))).boxed()
     }
 
     fn remove<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Option<JobEntry>> {

@@ -57,6 +57,14 @@ pub(crate) enum JobFailure {
     /// The tenant is suspended. The run is kept until it is resumed, if its jobs rest.
     #[error("the job could not be started: its tenant is suspended")]
     Suspended,
+    /// So many runs of the tenant are under way, which is what its plan allows. The run is kept until one of them ends.
+    #[error(
+        "the job could not be started: {most} runs of its tenant are under way, as many as its plan allows"
+    )]
+    Crowded {
+        /// How many the plan allows.
+        most: u32,
+    },
     /// The tenant does not exist or is not active, or the plugin has no such method.
     #[error("the job could not be started")]
     Refused {
@@ -72,7 +80,7 @@ impl JobFailure {
             Self::Failed { .. } => "failed",
             Self::Panicked { .. } => "panicked",
             Self::TimedOut { .. } => "timed_out",
-            Self::Suspended | Self::Refused { .. } => "refused",
+            Self::Suspended | Self::Crowded { .. } | Self::Refused { .. } => "refused",
         }
     }
 }

@@ -67,6 +67,8 @@ struct Line {
     closed: HashSet<Owner>,
     /// Owners whose waiting runs go on waiting. None of them has a turn.
     resting: HashSet<Owner>,
+    /// Owners with as many runs under way as their plan allows. None of them has a turn until one of those ends.
+    crowded: HashSet<Owner>,
     /// Owners that have waiting runs, each once, the next in turn first.
     turns: VecDeque<Owner>,
     waiting: HashMap<Owner, VecDeque<Planned>>,
@@ -181,6 +183,7 @@ impl Runs {
         let mut line = self.line();
         line.closed.insert(owner);
         line.resting.remove(&owner);
+        line.crowded.remove(&owner);
         line.cancel(owner, |_| true);
         line.under_way(owner)
     }
@@ -191,7 +194,10 @@ impl Runs {
         if resting {
             line.resting.insert(owner);
             line.turns.retain(|other| *other != owner);
-        } else if line.resting.remove(&owner) && line.waiting.contains_key(&owner) {
+        } else if line.resting.remove(&owner)
+            && line.waiting.contains_key(&owner)
+            && !line.crowded.contains(&owner)
+        {
             line.turns.push_back(owner);
             self.fill(&mut line);
         }
@@ -239,7 +245,7 @@ impl Runs {
     async fn supervise(self: Arc<Self>, number: u64, runner: Arc<dyn JobRunner>, run: Planned) {
         // Made at the first poll: a task that never ran (the runtime is gone) must not take the lock when
         // it is dropped, because `fill` holds it then.
-        let done = Done { runs: Arc::clone(&self), number, key: run.key.clone() };
+        let mut done = Done { runs: Arc::clone(&self), number, key: Some(run.key.clone()) };
         let tenant = match (run.key.owner, self.default_tenant) {
             (Owner::Tenant(tenant), _) => tenant,
             (Owner::Shared, Some(default)) => default,
@@ -276,14 +282,25 @@ impl Runs {
                 Ok(()) => lease.end(Ending::Done),
                 // Whoever finds the tenant active again runs it.
                 Err(JobFailure::Suspended) => return lease.end(Ending::Released),
+                // It waits here, and its lease is renewed.
+                Err(JobFailure::Crowded { .. }) => {}
                 Err(failure) => {
                     lease.end(Ending::Failed { outcome: failure.kind(), error: with_causes(failure) });
                 }
             }
         }
-        if let Err(failure) = outcome
-            && !(matches!(failure, JobFailure::Suspended) && self.line().put_back(planned))
-        {
+        let failure = match outcome {
+            Ok(()) => None,
+            Err(JobFailure::Suspended) if self.line().put_back(planned.clone()) => None,
+            Err(JobFailure::Crowded { .. }) => {
+                // From here on it is not under way: its end is not what the others wait for.
+                done.key = None;
+                self.line().crowd(planned);
+                None
+            }
+            Err(failure) => Some(failure),
+        };
+        if let Some(failure) = failure {
             tracing::error!(job = %key, %tick, error = &failure as &dyn std::error::Error, "a job failed");
         }
         drop(done);
@@ -294,14 +311,18 @@ impl Runs {
 struct Done {
     runs: Arc<Runs>,
     number: u64,
-    key: JobKey,
+    /// `None` when it never was under way.
+    key: Option<JobKey>,
 }
 
 impl Drop for Done {
     fn drop(&mut self) {
         let mut line = self.runs.line();
         line.running.remove(&self.number);
-        line.end(&self.key);
+        if let Some(key) = &self.key {
+            line.end(key);
+            line.uncrowd(key.owner);
+        }
         self.runs.fill(&mut line);
         drop(line);
         self.runs.ended_so_far.fetch_add(1, Ordering::Relaxed);
@@ -328,7 +349,7 @@ impl Line {
         let owner = run.key.owner;
         self.jobs.entry(run.key.clone()).or_default().waiting += 1;
         let waiting = self.waiting.entry(owner).or_default();
-        if waiting.is_empty() && !self.resting.contains(&owner) {
+        if waiting.is_empty() && !self.resting.contains(&owner) && !self.crowded.contains(&owner) {
             self.turns.push_back(owner);
         }
         waiting.push_back(run);
@@ -343,6 +364,39 @@ impl Line {
         self.jobs.entry(run.key.clone()).or_default().waiting += 1;
         self.waiting.entry(owner).or_default().push_front(run);
         true
+    }
+
+    /// Keeps a run that was begun when its owner had as many under way as it may, until one of those ends.
+    fn crowd(&mut self, run: Planned) {
+        let owner = run.key.owner;
+        let job = self.jobs.entry(run.key.clone()).or_default();
+        job.running = job.running.saturating_sub(1);
+        if self.stopping || self.closed.contains(&owner) {
+            if job.running + job.waiting == 0 && job.queued.is_none() {
+                self.jobs.remove(&run.key);
+            }
+            return;
+        }
+        job.waiting += 1;
+        self.waiting.entry(owner).or_default().push_front(run);
+        self.turns.retain(|other| *other != owner);
+        // Should all of them have ended meanwhile, nobody would come back for this one.
+        if self.under_way(owner) > 0 {
+            self.crowded.insert(owner);
+            return;
+        }
+        self.crowded.remove(&owner);
+        if !self.resting.contains(&owner) {
+            self.turns.push_back(owner);
+        }
+    }
+
+    /// A run of the owner has ended.
+    fn uncrowd(&mut self, owner: Owner) {
+        if self.crowded.remove(&owner) && self.waiting.contains_key(&owner) && !self.resting.contains(&owner)
+        {
+            self.turns.push_back(owner);
+        }
     }
 
     /// The next run of the owner whose turn it is. The owner goes to the end of the line.
@@ -444,5 +498,38 @@ mod tests {
         runs.open_owner(owner);
         assert_eq!(runs.offer(run.clone()), Offered::Accepted);
         assert_eq!(runs.offer(run), Offered::Overlapping);
+    }
+
+    /// Those that are one too many find it out one after the other, and the ones that they would wait for may have ended by then.
+    #[test]
+    fn an_owner_whose_runs_have_all_ended_meanwhile_has_its_turn_once() {
+        let owner = Owner::Tenant(TenantId::parse("acme").unwrap());
+        let run = |id: &str| Planned {
+            key: JobKey { owner, id: id.into() },
+            call: JobCall::new("orders", "report"),
+            tick: DateTime::UNIX_EPOCH,
+            rules: Rules::default(),
+            lease: None,
+        };
+        let mut line = Line::default();
+        for id in ["a", "b", "c", "d"] {
+            assert_eq!(line.offer(run(id)), Offered::Accepted);
+        }
+        let [a, b, c, d] = [(); 4].map(|()| line.next().unwrap());
+        for ended in [&a, &b] {
+            line.end(&ended.key);
+            line.uncrowd(owner);
+        }
+        line.crowd(c);
+        assert!(line.next().is_none() && line.crowded.contains(&owner), "d is under way");
+        line.crowd(d);
+        assert!(line.crowded.is_empty() && line.turns == [owner]);
+        let again = [line.next().unwrap(), line.next().unwrap()];
+        assert!(line.next().is_none() && line.turns.is_empty());
+        for run in &again {
+            line.end(&run.key);
+            line.uncrowd(owner);
+        }
+        assert!(line.turns.is_empty() && line.jobs.is_empty(), "no turn is left of one who has nothing");
     }
 }

@@ -192,6 +192,9 @@ impl fmt::Debug for Schedule {
     }
 }
 
+mod written;
+pub(crate) use written::WrittenSchedule;
+
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]

@@ -146,6 +146,10 @@ impl Scheduler {
         Self::on(backend, Arc::new(CronAlarm::default()), Clock::System, settings)
     }
 
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.0.core
+    }
+
     /// Makes a `#[job]` method known. Call it for all of them before tenants are activated: a tenant gets
     /// the jobs that are known then.
     pub(crate) fn register(&self, job: StaticJob) {
@@ -295,7 +299,7 @@ impl Scheduler {
 }
 
 impl Core {
-    fn owner(&self, id: TenantId) -> Owner {
+    pub(super) fn owner(&self, id: TenantId) -> Owner {
         if self.isolate { Owner::Tenant(id) } else { Owner::Shared }
     }
 

@@ -9,11 +9,13 @@ use super::memory::Memory;
 use super::refused::Refused;
 use super::turns::Turns;
 use super::{
-    DirectoryStore, SettingsRules, State, StoreError, Suspended, TenancyError, Tenant, TenantId, TenantRecord,
+    DirectoryStore, SettingsRules, State, StoreError, Suspended, TenancyError, Tenant, TenantId,
+    TenantRecord, Window,
 };
 
-/// How long an unknown name is remembered. Short, so that a tenant that another process creates is not hidden.
-const UNKNOWN_TTL: Duration = Duration::from_secs(1);
+/// How long it is remembered that a name is unknown, or that a tenant's data does not fit. Short, so that a tenant that another process
+/// creates or migrates is not hidden.
+const REFUSED_TTL: Duration = Duration::from_secs(1);
 
 /// How long the store may take. After that the answer is 503, and the tenants in memory are served on.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
@@ -33,10 +35,12 @@ pub struct Directory {
     /// Names that the store has told to be nobody's, or of tenants that are not routable: nobody can tell the two apart.
     unknown: Refused<()>,
     suspended: Refused<Arc<Suspended>>,
+    /// Tenants whose data does not fit this program, so that their requests do not all ask the store.
+    outside: Refused<()>,
     /// One [`Tenant`] per life of a tenant that somebody in this process holds.
     lives: Lives,
-    /// Tenants that this process cannot serve now, whatever the store says.
-    held: papaya::HashMap<TenantId, Hold>,
+    /// Tenants that are being created or deleted where the store has no state for that. Not served, whatever the store says.
+    held: papaya::HashSet<TenantId>,
     lookups: Turns,
     /// Counts what happened to the memory, so that a lookup notices what it was overtaken by.
     epoch: AtomicU64,
@@ -64,15 +68,8 @@ pub(crate) struct DirectorySettings {
     pub(crate) plugins: usize,
     /// What settings a tenant has.
     pub(crate) rules: SettingsRules,
-}
-
-/// Why a tenant is not served although the store knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hold {
-    /// Its data does not fit the binary. A migration ends it.
-    Outdated,
-    /// It is being created or deleted, and the store has no state for that. Only the end of that work ends it.
-    HalfMade,
+    /// Which versions of the tenants' data are served. `None`: whatever there is.
+    pub(crate) window: Option<Arc<Window>>,
 }
 
 /// How what was read of the directory before is to be judged now.
@@ -113,8 +110,9 @@ impl Directory {
             clock: CoarseClock::default(),
             unknown: Refused::default(),
             suspended: Refused::default(),
+            outside: Refused::default(),
             lives: Lives::default(),
-            held: papaya::HashMap::new(),
+            held: papaya::HashSet::new(),
             lookups: Turns::default(),
             epoch: AtomicU64::new(0),
             revision: AtomicI64::new(0),
@@ -196,6 +194,7 @@ impl Directory {
         self.known.clear();
         self.unknown.clear();
         self.suspended.clear();
+        self.outside.clear();
         self.lives.clear();
     }
 
@@ -243,6 +242,9 @@ impl Directory {
         if self.unknown.fresh(id).is_some() {
             return Some(Err(TenancyError::Unknown));
         }
+        if self.outside.fresh(id).is_some() {
+            return Some(Err(TenancyError::Held));
+        }
         self.suspended.fresh(id).map(|suspended| Err(TenancyError::Suspended(suspended)))
     }
 
@@ -267,9 +269,22 @@ impl Directory {
         // Read before the row: whatever happens from here on is noticed below.
         let epoch = self.epoch();
         let found = self.store.find_routable(id).await?;
+        let is_outside = match &found {
+            Some(record) => record.state == State::Active && !self.fits(record).await?,
+            None => false,
+        };
         self.reached.store(self.clock.now(), Ordering::Relaxed);
         Ok(match found {
-            Some(record) if record.state == State::Active && self.held.pin().contains_key(id) => {
+            Some(record) if record.state == State::Active && self.held.pin().contains(id) => {
+                Err(TenancyError::Held)
+            }
+            Some(_) if is_outside => {
+                self.known.forget(id);
+                self.suspended.forget(id);
+                self.outside.remember(*id, (), self.settings.ttl.min(REFUSED_TTL));
+                if self.has_moved_since(epoch) {
+                    self.outside.forget(id);
+                }
                 Err(TenancyError::Held)
             }
             Some(record) if record.state == State::Active => {
@@ -298,7 +313,7 @@ impl Directory {
                 if !self.store.is_managed() {
                     self.lives.end(id);
                 }
-                self.unknown.remember(*id, (), self.settings.ttl.min(UNKNOWN_TTL));
+                self.unknown.remember(*id, (), self.settings.ttl.min(REFUSED_TTL));
                 if self.has_moved_since(epoch) {
                     self.unknown.forget(id);
                 }
@@ -360,24 +375,31 @@ impl Directory {
         self.known.forget(id);
         self.unknown.forget(id);
         self.suspended.forget(id);
+        self.outside.forget(id);
     }
 
-    /// Refuses a tenant with 503 until it is released.
-    pub(crate) fn hold(&self, id: &TenantId, why: Hold) {
-        self.held.pin().insert(*id, why);
-        self.forget(id);
-    }
-
-    /// Ends what [`Directory::hold`] began, if it was for this reason.
-    pub(crate) fn release_from(&self, id: &TenantId, why: Hold) {
-        if matches!(self.held.pin().remove_if(id, |_, held| *held == why), Ok(Some(_))) {
-            self.forget(id);
+    /// Whether the data of a tenant is of a version that this program serves. Only a store that keeps states knows.
+    ///
+    /// # Errors
+    /// When the store cannot be asked about a version that is seen for the first time.
+    pub(crate) async fn fits(&self, record: &TenantRecord) -> Result<bool, StoreError> {
+        match &self.settings.window {
+            Some(window) if self.store.is_managed() => {
+                Ok(window.spans(window.gap(self.store.as_ref(), record.version.as_deref()).await?))
+            }
+            _ => Ok(true),
         }
     }
 
-    /// Ends what [`Directory::hold`] began, whatever the reason.
+    /// Refuses a tenant with 503 until it is released: it is being created or deleted, and the store has no state for that.
+    pub(crate) fn hold(&self, id: &TenantId) {
+        self.held.pin().insert(*id);
+        self.forget(id);
+    }
+
+    /// Ends what [`Directory::hold`] began.
     pub(crate) fn release(&self, id: &TenantId) {
-        if self.held.pin().remove(id).is_some() {
+        if self.held.pin().remove(id) {
             self.forget(id);
         }
     }
@@ -399,6 +421,7 @@ impl Directory {
             self.move_on();
             self.known.expire();
             self.unknown.clear();
+            self.outside.clear();
             self.suspended.expire();
         }
         Ok(changed)
@@ -415,7 +438,7 @@ impl Directory {
         for record in &records {
             let present = self.lives.present(&record.id).filter(|tenant| tenant.is_of(record));
             match present {
-                Some(tenant) if record.state == State::Active => {
+                Some(tenant) if record.state == State::Active && self.fits(record).await? => {
                     tenant.see(&record.profile, &self.settings.rules);
                     self.known.confirm(&tenant, self.until());
                     if self.has_moved_since(epoch) {
@@ -447,12 +470,13 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::atomic::AtomicUsize;
 
     use async_trait::async_trait;
 
-    use super::super::Change;
     use super::super::refused::CAPACITY;
+    use super::super::{Change, DataVersion, Gap};
     use super::*;
 
     /// Counts lookups and answers after a turn of the scheduler, so that lookups overlap.
@@ -465,6 +489,7 @@ mod tests {
         is_away: AtomicBool,
         /// It tells that there was a change, and not which.
         tells_revision_only: AtomicBool,
+        version: std::sync::Mutex<Option<String>>,
     }
 
     #[async_trait]
@@ -477,7 +502,8 @@ mod tests {
             }
             let state = *self.state.lock().unwrap();
             let reason = state.filter(|state| *state == State::Suspended).map(|_| "why".to_owned());
-            Ok(state.map(|state| TenantRecord { state, reason, ..TenantRecord::active(*id) }))
+            let version = self.version.lock().unwrap().clone();
+            Ok(state.map(|state| TenantRecord { state, reason, version, ..TenantRecord::active(*id) }))
         }
 
         async fn list(&self) -> Result<Vec<TenantRecord>, StoreError> {
@@ -510,8 +536,9 @@ mod tests {
             Ok(())
         }
 
-        async fn set_version(&self, _: &TenantId, _: &str) -> Result<(), StoreError> {
-            Ok(())
+        async fn migrations_of(&self, version: &str) -> Result<Option<BTreeSet<String>>, StoreError> {
+            let migrations = version.split('+').map(str::to_owned).collect();
+            Ok((version != "unheard of").then_some(migrations))
         }
 
         async fn remove(&self, _: &TenantId, _: i64) -> Result<(), StoreError> {
@@ -564,8 +591,7 @@ mod tests {
         let (store, directory) = slow(Some(State::Active));
         let acme = TenantId::parse("acme").unwrap();
         directory.admit(&acme).await.unwrap();
-        directory.hold(&acme, Hold::HalfMade);
-        directory.release_from(&acme, Hold::Outdated);
+        directory.hold(&acme);
         assert!(matches!(directory.admit(&acme).await, Err(TenancyError::Held)));
         for state in [Some(State::Deleting), None] {
             *store.state.lock().unwrap() = state;
@@ -573,8 +599,69 @@ mod tests {
             assert!(matches!(directory.admit(&acme).await, Err(TenancyError::Unknown)), "{state:?}");
         }
         *store.state.lock().unwrap() = Some(State::Active);
-        directory.release_from(&acme, Hold::HalfMade);
+        directory.release(&acme);
         assert!(directory.admit(&acme).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_tenant_is_refused_while_another_program_has_migrated_its_data_too_far() {
+        let store = slow(Some(State::Active)).0;
+        let own = DataVersion {
+            text: "own".to_owned(),
+            migrations: ["a", "b"].into_iter().map(str::to_owned).collect(),
+        };
+        let window = Window::new(own, Gap { newer: 1, older: 0 });
+        let settings = DirectorySettings {
+            ttl: Duration::from_secs(60),
+            stale_for: Duration::from_secs(600),
+            capacity: 1000,
+            window: Some(Arc::new(window)),
+            ..DirectorySettings::default()
+        };
+        let directory = Directory::new(store.clone(), settings);
+        let acme = TenantId::parse("acme").unwrap();
+        let note = |version: Option<&str>| {
+            *store.version.lock().unwrap() = version.map(str::to_owned);
+            store.revision.fetch_add(1, Ordering::SeqCst);
+        };
+        let rows = [
+            (Some("own"), true),
+            (Some("a+b+c"), true),
+            (Some("a+b+c+d"), false),
+            (Some("own"), true),
+            (Some("a"), false),
+            (Some("unheard of"), false),
+            (None, false),
+            (Some("a+b"), true),
+        ];
+        for (version, is_served) in rows {
+            note(version);
+            assert!(directory.refresh().await.unwrap());
+            let asked = store.lookups.load(Ordering::SeqCst);
+            for _ in 0..3 {
+                let admitted = directory.admit(&acme).await;
+                let is_refused = matches!(admitted, Err(TenancyError::Held));
+                assert!(
+                    admitted.is_ok() == is_served && is_refused != is_served,
+                    "{version:?}: {admitted:?}"
+                );
+            }
+            assert_eq!(
+                store.lookups.load(Ordering::SeqCst),
+                asked + 1,
+                "{version:?}: a refusal is remembered"
+            );
+        }
+        // A survey refuses it as a lookup does.
+        assert!(directory.remembered(&acme).is_some());
+        let record =
+            |version: &str| TenantRecord { version: Some(version.to_owned()), ..TenantRecord::active(acme) };
+        *store.listed.lock().unwrap() = vec![record("a+b+c")];
+        directory.survey().await.unwrap();
+        assert!(directory.remembered(&acme).is_some());
+        *store.listed.lock().unwrap() = vec![record("a+b+c+d")];
+        directory.survey().await.unwrap();
+        assert!(directory.remembered(&acme).is_none());
     }
 
     #[tokio::test]

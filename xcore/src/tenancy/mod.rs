@@ -34,7 +34,7 @@
 //! | two sources name different tenants | 403 | `tenants-disagree` |
 //! | with `trusted_proxies`: somebody else sends the tenant header, or names another host | 403 | `untrusted-peer` |
 //! | there is no such tenant, or it is not active | 404 | `unknown-tenant` |
-//! | the tenant sends more than [its plan](#plans) allows | 429 | `too-many-requests` |
+//! | the tenant sends more than [its plan](#plans) allows, or holds all connections that it may | 429 | `too-many-requests` |
 //! | the directory or the keys of tokens cannot be read | 503 | `unavailable` |
 //!
 //! Proxies that are trusted must overwrite or drop what their clients send of `Forwarded`, `X-Forwarded-Host` and the tenant header.
@@ -42,14 +42,21 @@
 //! # Plans
 //!
 //! What a tenant may use of each process comes from its plan, which `tenant set acme plan=pro` gives it. Several processes of one app
-//! count apart from each other. What a plan does not name has no limit, and neither has a tenant without a plan. Calls by name, jobs and
-//! routes of the app's own are not counted.
+//! count apart from each other. What a plan does not name has no limit, and neither has a tenant without a plan.
+//!
+//! | key of a plan | what it limits | over it |
+//! |---|---|---|
+//! | `requests_per_second`, `burst` | requests to actions; not calls by name, jobs and routes of the app's own | 429 |
+//! | `concurrent_requests` | those of them that are served at once | 429 |
+//! | `database_connections` | connections to databases that are held at once: one for a statement while it runs, one for a transaction until its end. One more is waited for, up to five seconds | [`PlanConnections`](crate::db::DatabaseError::PlanConnections), of an action 429 |
+//! | `jobs` | jobs that were added at run time | [`TooMany`](crate::scheduler::SchedulerError::TooMany), of an action 409 |
+//! | `concurrent_jobs` | runs of jobs that are under way at once | they wait for their turn |
 //!
 //! ```yaml
 //! tenancy:
 //!   default_plan: free                 # of tenants that have none of their own
 //!   plans:
-//!     free: { requests_per_second: 10, burst: 20, concurrent_requests: 5 }
+//!     free: { requests_per_second: 10, burst: 20, concurrent_requests: 5, database_connections: 2, jobs: 10, concurrent_jobs: 1 }
 //!     pro: { requests_per_second: 200 }
 //!     staff: {}                        # no limits
 //! ```
@@ -76,6 +83,7 @@ mod plan;
 mod profile;
 mod proxies;
 mod refused;
+mod seats;
 mod source;
 mod sources;
 mod state;
@@ -83,6 +91,7 @@ mod store;
 mod tenant;
 mod turns;
 mod usage;
+mod window;
 
 pub use directory::Directory;
 pub use error::{Suspended, TenancyError};
@@ -92,19 +101,22 @@ pub use source::{Named, TenantSource};
 pub use state::State;
 pub use store::{Change, DirectoryStore, StoreError, TenantRecord, Times};
 pub use tenant::Tenant;
+pub use window::DataVersion;
 
 pub(crate) use admission::{Admission, Asks, Preadmitted};
 pub(crate) use chain::{Chain, Link};
 pub(crate) use credentials::{CredentialStore, Credentials, KeyHash, Owner, hash_of, hex, new_key};
-pub(crate) use directory::{DirectorySettings, Hold};
+pub(crate) use directory::DirectorySettings;
 pub(crate) use head::value_of;
 pub(crate) use host::Hosts;
 pub(crate) use path::{nameless, split};
 pub(crate) use plan::{Plan, Plans, Rate};
 pub(crate) use profile::{SettingsCheck, SettingsRules, View, fits};
 pub(crate) use proxies::TrustedProxies;
+pub(crate) use seats::Seat;
 use sources::QuickName;
 pub(crate) use sources::Sources;
 pub(crate) use store::{Existence, FixedStore, OpenStore};
 pub(crate) use turns::Turns;
 pub(crate) use usage::{Limit, OverLimit, Standing};
+pub(crate) use window::{Gap, Window};

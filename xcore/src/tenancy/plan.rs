@@ -13,6 +13,12 @@ pub(crate) struct Plan {
     pub(crate) rate: Option<Rate>,
     /// How many of its requests are served at once.
     pub(crate) concurrent_requests: Option<u32>,
+    /// How many connections to databases it holds at once.
+    pub(crate) connections: Option<u32>,
+    /// How many jobs that were added at run time it has.
+    pub(crate) jobs: Option<u32>,
+    /// How many runs of its jobs are under way at once.
+    pub(crate) concurrent_jobs: Option<u32>,
 }
 
 /// How many requests may come, at least one of each.

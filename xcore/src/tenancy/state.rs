@@ -5,7 +5,9 @@
 /// | from | to | by |
 /// |---|---|---|
 /// | (nothing) | provisioning | `tenant create` |
+/// | (nothing) | importing | `tenant import`, `tenant clone` |
 /// | provisioning | active, failed | the end of the creation |
+/// | importing | active, (nothing) | the end of the import, which is undone when it fails |
 /// | failed | active | another try: `tenant create`, `tenant resume`, a start, a server that runs |
 /// | active | suspended | `tenant suspend` |
 /// | suspended | active | `tenant resume` |
@@ -18,6 +20,8 @@
 pub enum State {
     /// Its data is being made. Not routable.
     Provisioning,
+    /// The data of another tenant is being copied into its own. Not routable. Undone when it does not come to its end.
+    Importing,
     /// It is served.
     Active,
     /// It is refused with its reason, and its jobs rest, until it is resumed. Its data is kept and migrated.
@@ -33,6 +37,8 @@ pub enum State {
 /// Every move that there is, but for the first and the last of a life.
 const MOVES: &[(State, State)] = &[
     (State::Provisioning, State::Active),
+    (State::Importing, State::Active),
+    (State::Importing, State::Deleting),
     (State::Provisioning, State::Failed),
     // Tried again: it stays failed until all of it is done.
     (State::Failed, State::Active),
@@ -48,14 +54,15 @@ const MOVES: &[(State, State)] = &[
 ];
 
 impl State {
-    const KNOWN: [Self; 5] =
-        [Self::Provisioning, Self::Active, Self::Suspended, Self::Deleting, Self::Failed];
+    const KNOWN: [Self; 6] =
+        [Self::Provisioning, Self::Importing, Self::Active, Self::Suspended, Self::Deleting, Self::Failed];
 
     /// As it is stored and printed.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Provisioning => "provisioning",
+            Self::Importing => "importing",
             Self::Active => "active",
             Self::Suspended => "suspended",
             Self::Deleting => "deleting",
@@ -106,14 +113,15 @@ mod tests {
 
     #[test]
     fn every_state_can_end_and_none_comes_back_from_there() {
-        use State::{Active, Deleting, Failed, Foreign, Provisioning, Suspended};
-        for state in [Provisioning, Active, Suspended, Failed] {
+        use State::{Active, Deleting, Failed, Foreign, Importing, Provisioning, Suspended};
+        for state in [Provisioning, Importing, Active, Suspended, Failed] {
             assert!(state.may_become(Deleting), "{state}");
             assert!(!Deleting.may_become(state) && !state.may_become(Provisioning), "{state}");
             assert!(!state.may_become(Foreign) && !Foreign.may_become(state), "{state}");
         }
         // Half made data is never served, and whole data never taken for half made.
         assert!(!Provisioning.may_become(Suspended) && !Failed.may_become(Suspended));
+        assert!(!Importing.may_become(Suspended) && !Importing.may_become(Failed));
         assert!(!Active.may_become(Failed) && !Suspended.may_become(Failed));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Profile, ProfileError, State, TenantId};
+use super::{DataVersion, Profile, ProfileError, State, TenantId};
 
 /// A tenant as the directory's store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,6 +163,10 @@ pub trait DirectoryStore: Send + Sync + 'static {
     /// Adds a tenant in state provisioning, on that of the `servers` that has the least tenants; the first of them when several have
     /// the least. Of two that race for one name, one gets [`StoreError::Exists`].
     async fn insert(&self, id: &TenantId, servers: &[Arc<str>]) -> Result<(), StoreError>;
+    /// As [`DirectoryStore::insert`], in state importing. Only where states are kept.
+    async fn insert_importing(&self, _: &TenantId, _: &[Arc<str>]) -> Result<(), StoreError> {
+        Err(STATELESS)
+    }
     /// Moves a tenant in this life of it from one state to another; `false` when it was not in `from`, or in another life.
     /// The reason is that of the new state.
     async fn advance_because(
@@ -179,8 +183,20 @@ pub trait DirectoryStore: Send + Sync + 'static {
     }
     /// Changes what is noted of a tenant. Of changes at once, none is lost. Of one that is refused, nothing is kept.
     async fn change(&self, id: &TenantId, change: &Change<'_>) -> Result<(), StoreError>;
-    /// Notes the migrations that a tenant's data has.
-    async fn set_version(&self, id: &TenantId, version: &str) -> Result<(), StoreError>;
+    /// Notes that a tenant's data has all of these migrations, and, before that, which they are. `is_served`: other processes may serve
+    /// the tenant, so they are told. Only a directory that keeps states notes anything.
+    async fn set_version(
+        &self,
+        _id: &TenantId,
+        _version: &DataVersion,
+        _is_served: bool,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// The migrations that stand behind what is noted of a tenant, as `plugin: name`; `None` when no program has written them.
+    async fn migrations_of(&self, _version: &str) -> Result<Option<BTreeSet<String>>, StoreError> {
+        Ok(None)
+    }
     /// Forgets a tenant that is being deleted, in this life of it only.
     async fn remove(&self, id: &TenantId, life: i64) -> Result<(), StoreError>;
     /// Whether it keeps the state of each tenant; the others know only active ones.
@@ -190,6 +206,12 @@ pub trait DirectoryStore: Send + Sync + 'static {
     /// A number that changes with every change that any process makes.
     async fn revision(&self) -> Result<i64, StoreError>;
 }
+
+/// Half a tenant must not be taken for a whole one.
+const STATELESS: StoreError = StoreError::Stateless {
+    kind: "not managed",
+    remedy: "set `tenancy.directory: managed` to import and clone tenants",
+};
 
 /// The tenants that `xcore.yaml` names, for an app without a database.
 pub(crate) struct FixedStore {
@@ -237,10 +259,6 @@ impl DirectoryStore for FixedStore {
 
     async fn change(&self, _: &TenantId, _: &Change<'_>) -> Result<(), StoreError> {
         Err(FIXED_STATES)
-    }
-
-    async fn set_version(&self, _: &TenantId, _: &str) -> Result<(), StoreError> {
-        Ok(())
     }
 
     async fn remove(&self, _: &TenantId, _: i64) -> Result<(), StoreError> {
@@ -302,10 +320,6 @@ impl<E: Existence> DirectoryStore for OpenStore<E> {
 
     async fn change(&self, _: &TenantId, _: &Change<'_>) -> Result<(), StoreError> {
         Err(OPEN)
-    }
-
-    async fn set_version(&self, _: &TenantId, _: &str) -> Result<(), StoreError> {
-        Ok(())
     }
 
     async fn remove(&self, _: &TenantId, _: i64) -> Result<(), StoreError> {

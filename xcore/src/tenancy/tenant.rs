@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::plan::Plan;
+use super::seats::Seats;
 use super::usage::Usage;
 use super::{Profile, ProfileError, SettingsRules, TenantId, TenantRecord, View};
 
@@ -30,7 +31,10 @@ struct Admitted {
     view: RwLock<Arc<View>>,
     /// Whether its plan limits requests. Apart from the view, so that those of all others need not look there.
     is_limited: AtomicBool,
+    /// Whether its plan limits its connections, in the same way.
+    has_seats: AtomicBool,
     usage: Usage,
+    seats: Seats,
 }
 
 /// A [`Tenant`] that this does not keep alive.
@@ -54,7 +58,9 @@ impl Tenant {
             has_ended: AtomicBool::new(false),
             view,
             is_limited: AtomicBool::new(false),
+            has_seats: AtomicBool::new(false),
             usage: Usage::default(),
+            seats: Seats::default(),
         }))
     }
 
@@ -101,6 +107,9 @@ impl Tenant {
             if let Some(plan) = &view.limits {
                 self.0.usage.fit(plan);
             }
+            let seats = view.limits.as_ref().and_then(|plan| plan.connections);
+            self.0.seats.resize(seats);
+            self.0.has_seats.store(seats.is_some(), Ordering::Release);
             *self.0.view.write().unwrap_or_else(PoisonError::into_inner) = view;
         }
     }
@@ -123,8 +132,37 @@ impl Tenant {
         self.view().limits.clone().filter(|plan| plan.limits_requests())
     }
 
+    /// A tenant whose plan has so many seats.
+    #[cfg(test)]
+    pub(crate) fn with_seats(id: TenantId, seats: u32) -> Self {
+        let tenant = Self::admit(id, 1);
+        tenant.0.seats.resize(Some(seats));
+        tenant.0.has_seats.store(true, Ordering::Release);
+        tenant
+    }
+
+    /// Whether its plan limits its connections, so that it has to [take a seat](Tenant::take_seat) before it takes one.
+    #[inline]
+    pub(crate) fn has_seats(&self) -> bool {
+        self.0.has_seats.load(Ordering::Relaxed)
+    }
+
+    /// How many jobs that were added at run time it may have.
+    pub(crate) fn most_jobs(&self) -> Option<usize> {
+        self.view().limits.as_ref()?.jobs.map(|jobs| jobs as usize)
+    }
+
+    /// How many runs of its jobs may be under way at once.
+    pub(super) fn most_runs(&self) -> Option<u32> {
+        self.view().limits.as_ref()?.concurrent_jobs
+    }
+
     pub(super) fn usage(&self) -> &Usage {
         &self.0.usage
+    }
+
+    pub(super) fn seats(&self) -> &Seats {
+        &self.0.seats
     }
 
     /// What it has bought, as the directory saw it last: a change is seen within a second.

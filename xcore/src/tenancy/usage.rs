@@ -18,6 +18,8 @@ pub(super) struct Usage {
     /// arrival time of the generic cell rate algorithm (ITU-T I.371), which needs no more than this number.
     rested_at: AtomicU64,
     in_service: AtomicU32,
+    /// How many runs of its jobs are under way.
+    runs: AtomicU32,
 }
 
 /// How a tenant stands with its plan, after a request of it was taken or refused.
@@ -39,6 +41,9 @@ pub(crate) struct Place {
     pub(crate) in_service: u32,
 }
 
+/// A run of a job. Its place is free again when this is dropped.
+pub(crate) struct JobPlace(Tenant);
+
 /// Why a request was refused.
 pub(crate) struct OverLimit {
     pub(crate) plan: Arc<Plan>,
@@ -58,7 +63,18 @@ pub(crate) enum Limit {
 
 impl Default for Usage {
     fn default() -> Self {
-        Self { began: Instant::now(), rested_at: AtomicU64::new(0), in_service: AtomicU32::new(0) }
+        Self {
+            began: Instant::now(),
+            rested_at: AtomicU64::new(0),
+            in_service: AtomicU32::new(0),
+            runs: AtomicU32::new(0),
+        }
+    }
+}
+
+impl Drop for JobPlace {
+    fn drop(&mut self) {
+        self.0.usage().runs.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -102,6 +118,18 @@ impl Tenant {
                 in_service: in_service - 1,
             }),
         }
+    }
+}
+
+impl Tenant {
+    /// Takes a place for a run of a job. `Err` with what the plan allows, when that is taken.
+    pub(crate) fn take_job_place(&self) -> Result<JobPlace, u32> {
+        let most = self.most_runs().unwrap_or(u32::MAX);
+        let entered = self
+            .usage()
+            .runs
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |runs| (runs < most).then(|| runs + 1));
+        entered.map(|_| JobPlace(self.clone())).map_err(|_| most)
     }
 }
 
@@ -159,7 +187,11 @@ mod tests {
     }
 
     fn plan(per_second: u32, burst: u32, concurrent: Option<u32>) -> Arc<Plan> {
-        Arc::new(Plan { rate: Some(Rate { per_second, burst }), concurrent_requests: concurrent })
+        Arc::new(Plan {
+            rate: Some(Rate { per_second, burst }),
+            concurrent_requests: concurrent,
+            ..Plan::default()
+        })
     }
 
     /// The limit that stands in the way.

@@ -15,7 +15,7 @@ Exit codes:
   2  the command line cannot be understood
   3  xcore.yaml or an override of it is wrong
   4  there is no such tenant, plugin or action
-  5  the tenant exists already
+  5  the tenant, or the file of an export, exists already
   6  something is left to do (`check`, `migrate --dry-run`, `migrate status`)")]
 pub(super) struct Arguments {
     /// Read this file [default: $XCORE_CONFIG, then xcore.yaml here or beside the binary]
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Serve the app until SIGTERM or Ctrl-C (this is the default)
     Serve,
-    /// Create, list, suspend, resume, change and delete tenants
+    /// Create, list, suspend, resume, change, copy and delete tenants
     #[command(subcommand)]
     Tenant(TenantCommand),
     /// Bring the shared database and all tenants up to date
@@ -91,6 +91,35 @@ A value that is JSON is taken as such, anything else as a text. Nothing after th
         /// What to change
         #[arg(required = true, value_name = "KEY=VALUE")]
         changes: Vec<String>,
+    },
+    /// Write all that a tenant has into a file, while it is served; API keys and domains are not in it
+    Export {
+        /// Its name
+        name: String,
+        /// The file; there must be none
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Make a tenant from a file that `export` has written, perhaps in another app with the same plugins
+    Import {
+        /// The file
+        file: PathBuf,
+        /// Its name [default: the one that it had]
+        #[arg(long = "as", value_name = "NAME")]
+        name: Option<String>,
+        /// Place it on this one of `services.database.servers` [default: the one with the least tenants]
+        #[arg(long, value_name = "NAME")]
+        server: Option<String>,
+    },
+    /// Make a tenant with all that another one has, but for API keys and domains
+    Clone {
+        /// The one that is copied; it is served meanwhile
+        from: String,
+        /// The new one
+        to: String,
+        /// Place it on this one of `services.database.servers` [default: the one with the least tenants]
+        #[arg(long, value_name = "NAME")]
+        server: Option<String>,
     },
     /// Delete a tenant and everything that belongs to it, for good
     Delete {

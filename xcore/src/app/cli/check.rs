@@ -74,6 +74,7 @@ pub(super) async fn check(
                     "its creation failed: {why}; `tenant resume {id}` tries again, `tenant delete {id}` rolls it back"
                 ))?;
             }
+            State::Importing => say("it is being imported; when that was cut off, a server undoes it")?,
             State::Provisioning => say("its creation was cut off; the next start finishes it")?,
             State::Foreign => say("in a state that this version does not know; a newer version made it")?,
             State::Deleting => say("its deletion was cut off; the next start finishes it")?,

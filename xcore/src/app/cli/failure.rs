@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use crate::app::{BootError, ServeError, TenantError};
+use crate::app::{ArchiveError, BootError, ServeError, TenantError};
 use crate::error::Error;
 use crate::plugin::chain;
 use crate::tenancy::{StoreError, TenancyError, TenantId};
@@ -114,6 +114,7 @@ impl Failure {
             })
             | Self::Tenancy(TenancyError::Unknown) => 4,
             Self::Action { error } if error.status() == axum::http::StatusCode::NOT_FOUND => 4,
+            Self::Tenant(TenantError::Archive { source: ArchiveError::FileExists { .. } }) => 5,
             Self::Tenant(TenantError::Directory {
                 source: StoreError::Exists { .. } | StoreError::DomainTaken { .. },
             }) => 5,

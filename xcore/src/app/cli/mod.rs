@@ -1,5 +1,6 @@
 //! The command line of an app's binary.
 
+mod archive;
 mod arguments;
 mod check;
 mod credentials;

@@ -7,8 +7,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::arguments::TenantCommand;
-use super::credentials;
 use super::failure::Failure;
+use super::{archive, credentials};
 use crate::app::{BootError, Instance, TenantError};
 use crate::db::DatabaseError;
 use crate::tenancy::{ProfileChange, TenantId, TenantRecord, Times};
@@ -71,6 +71,9 @@ pub(super) async fn tenant(
                 changes.iter().try_fold(ProfileChange::new(), |change, text| changed(change, text))?;
             app.tenants().change(&id, &change).await?;
             writeln!(out, "changed {id}")?;
+        }
+        TenantCommand::Export { .. } | TenantCommand::Import { .. } | TenantCommand::Clone { .. } => {
+            archive::archive(app, command, out).await?;
         }
         TenantCommand::Delete { name, yes } => {
             let id = parse(&name)?;

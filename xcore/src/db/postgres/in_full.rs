@@ -91,7 +91,7 @@ impl InFull {
     /// A session for it, and whether it still may be sent in full: something may have been defined while a session was waited for.
     async fn lease(&self, service: &Postgres, scope: &Scope) -> Result<(Lease, bool), DbErr> {
         check_life(scope)?;
-        let lease = service.pool.lend_for(Target::Tenant(self.id), Way::InFull).await?;
+        let lease = service.pool.lend_for(scope.tenant(), Target::Tenant(self.id), Way::InFull).await?;
         check_life(scope)?;
         Ok((lease, service.pool.plain.admits(&self.id, self.hash)))
     }

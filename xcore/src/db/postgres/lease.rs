@@ -41,6 +41,9 @@ pub(super) struct Lease {
     /// The search path may be another one within the open transaction.
     displaced: bool,
     moved: Moved,
+    /// The open transaction is known to be open and to have no failed statement in it: all of them were sent in full, so they cannot end it,
+    /// and all came to a good end.
+    sound: bool,
     /// Something may have been defined that changes what statements mean.
     defines: bool,
     definition: Option<Definition>,
@@ -77,6 +80,7 @@ impl Lease {
             fresh: false,
             displaced: false,
             moved: Moved::No,
+            sound: false,
             defines: false,
             definition: None,
             by_path: false,
@@ -238,6 +242,7 @@ impl Lease {
             self.count(|stats| if verdict.in_full { &stats.in_full } else { &stats.by_path });
         }
         self.running = Some(if verdict.writes { Running::Writes } else { Running::Reads });
+        self.sound &= verdict.in_full;
         self.tainted |= verdict.session;
         self.defines |= verdict.defines;
         self.displaced = self.in_transaction && verdict.session;
@@ -266,6 +271,12 @@ impl Lease {
 
     fn may_alter(&self) -> bool {
         self.held.as_ref().is_some_and(|held| held.pool.may_alter(self.target))
+    }
+
+    #[cfg(test)]
+    fn believes_in_each_commit(&self) -> bool {
+        let believes = |held: &Held| held.pool.mutant.is(super::mutants::Mutant::BelievesInEachCommit);
+        self.held.as_ref().is_some_and(believes)
     }
 
     #[cfg(test)]
@@ -315,7 +326,20 @@ impl Lease {
     pub(super) async fn begin(&mut self, text: &str) -> Result<(), DbErr> {
         // From before it is sent: a begin that is cut short is rolled back (I2).
         self.in_transaction = true;
-        self.control(text).await
+        self.sound = false;
+        self.control(text).await?;
+        self.sound = true;
+        Ok(())
+    }
+
+    /// The end that keeps what was done. `COMMIT` of a transaction that has failed, or was ended by raw SQL, is answered without an error
+    /// though nothing is committed. A savepoint is refused in both cases, and then the rest is not run; it costs the server as much as a
+    /// small statement, so it is asked for only where either can be.
+    pub(super) fn commit_text(&self) -> &'static str {
+        let sound = self.sound && self.running.is_none();
+        #[cfg(test)]
+        let sound = sound || self.believes_in_each_commit();
+        if sound { "COMMIT" } else { "SAVEPOINT xcore_end; COMMIT" }
     }
 
     /// Moves the session to its target within the open transaction.
@@ -326,6 +350,7 @@ impl Lease {
             return Ok(());
         }
         self.count(|stats| &stats.switches);
+        self.sound = false;
         // Done again when it is cut short.
         self.running = Some(Running::Reads);
         let moved = self.connection()?.move_within(target).await;
@@ -369,6 +394,7 @@ impl Lease {
             self.defines = false;
         }
         self.in_transaction = false;
+        self.sound = false;
         self.definition = None;
         self.displaced = false;
         // Where the session stands after a rollback is found out by the next switch.
@@ -395,6 +421,8 @@ impl Lease {
             None => Ok(()),
             Some(Running::Writes) => Err(DatabaseError::TransactionInterrupted.into()),
             Some(Running::Reads) => {
+                // It may have failed, unseen.
+                self.sound = false;
                 let settled = timeout(PATIENCE * 10, self.connection()?.settle()).await;
                 if !matches!(settled, Ok(Ok(()))) {
                     self.running = Some(Running::Writes);
@@ -432,6 +460,7 @@ impl Lease {
     /// The operation ran to its end, well or not.
     pub(super) fn finish(&mut self, error: Option<&DbErr>) {
         self.running = None;
+        self.sound &= error.is_none();
         if self.defines
             && !self.in_transaction
             && let Some(held) = &self.held

@@ -100,7 +100,7 @@ pub(super) async fn pending(
         for plugin in migrations {
             let applied = run.applied(&run.database, &table(place, plugin.plugin)).await;
             let applied = applied.map_err(|error| failed(plugin, "", error))?;
-            let list = (plugin.list)();
+            let list = plugin.all();
             check_known(plugin, &list, &applied)?;
             let names = list.iter().map(|migration| migration.name()).filter(|name| !applied.contains(*name));
             report.add(plugin.plugin, names.map(str::to_owned).collect());
@@ -182,7 +182,7 @@ impl Run {
         plugin: &Migrations,
         report: &mut MigrationReport,
     ) -> Result<(), DatabaseError> {
-        let list = (plugin.list)();
+        let list = plugin.all();
         let before = self.applied(&self.database, table).await.map_err(|error| failed(plugin, "", error))?;
         check_known(plugin, &list, &before)?;
         let mut names = Vec::new();

@@ -42,6 +42,7 @@ mod stats;
 mod switch;
 mod target;
 mod text;
+mod transfer;
 mod user_code;
 mod watch;
 

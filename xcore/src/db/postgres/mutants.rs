@@ -31,6 +31,8 @@ pub(super) enum Mutant {
     LooksAtNothing,
     /// A session works with the rights of the app's login, whosever it is.
     ForgetsTheRole,
+    /// A transaction is committed without asking whether it is open and has not failed.
+    BelievesInEachCommit,
 }
 
 impl Mutant {
@@ -83,6 +85,7 @@ impl Chosen {
             BelievesFunctionsHarmless,
             LooksAtNothing,
             ForgetsTheRole,
+            BelievesInEachCommit,
         ];
         all.into_iter().find(|mutant| self.is(*mutant)).unwrap_or(None)
     }

@@ -26,7 +26,7 @@ use super::stats::{Connections, Stats, add};
 use super::target::Target;
 use super::user_code::UserCode;
 use crate::db::{DatabaseError, DatabaseSettings};
-use crate::tenancy::TenantId;
+use crate::tenancy::{Seat, Tenant, TenantId};
 
 pub(super) struct Limits {
     pub(super) connections: usize,
@@ -146,12 +146,17 @@ impl Pool {
 
     /// Lends a session that stands on the target.
     pub(super) async fn lend(self: &Arc<Self>, target: Target) -> Result<Lease, DatabaseError> {
-        self.lend_for(target, Way::Switched).await
+        self.lend_for(None, target, Way::Switched).await
     }
 
-    /// Lends a session that serves the target in this way.
-    pub(super) async fn lend_for(self: &Arc<Self>, target: Target, way: Way) -> Result<Lease, DatabaseError> {
-        let (held, idle, deadline) = self.take(target, way).await?;
+    /// Lends a session that serves the target in this way, to the tenant whose plan counts it; `None` for the framework's own work.
+    pub(super) async fn lend_for(
+        self: &Arc<Self>,
+        whose: Option<&Tenant>,
+        target: Target,
+        way: Way,
+    ) -> Result<Lease, DatabaseError> {
+        let (held, idle, deadline) = self.take(whose, target, way).await?;
         let reused = idle.is_some();
         let connection = match idle {
             Some(connection) if connection.session.login != self.roles.login_of(target) => {
@@ -181,12 +186,25 @@ impl Pool {
     /// Waits for a place, until the deadline that is returned. What lies idle in it may have died.
     pub(super) async fn take(
         self: &Arc<Self>,
+        whose: Option<&Tenant>,
         target: Target,
         way: Way,
     ) -> Result<(Held, Option<Box<Connection>>, Instant), DatabaseError> {
         let waited = self.limits.acquire_timeout;
         let deadline = Instant::now() + waited;
-        let permit = match self.permit(waited).await {
+        // First its own line, so that it takes no place in that of all tenants meanwhile.
+        let (seat, left) = match whose.filter(|tenant| tenant.has_seats()) {
+            None => (None, waited),
+            Some(tenant) => {
+                let seat = tenant.take_seat(waited).await.map_err(|none| DatabaseError::PlanConnections {
+                    tenant: *tenant.id(),
+                    connections: none.seats,
+                    waited,
+                })?;
+                (Some(seat), deadline.saturating_duration_since(Instant::now()))
+            }
+        };
+        let permit = match self.permit(left).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_closed)) => return Err(DatabaseError::Closed),
             Err(_late) => {
@@ -194,7 +212,8 @@ impl Pool {
                 return Err(DatabaseError::NoConnection { connections: self.limits.active, waited });
             }
         };
-        let (held, idle) = self.take_place(permit, target, way)?;
+        let (mut held, idle) = self.take_place(permit, target, way)?;
+        held.seat = seat;
         Ok((held, idle, deadline))
     }
 
@@ -250,7 +269,7 @@ impl Pool {
             Place::Empty | Place::Lent => None,
         };
         drop(state);
-        Ok((Held { pool: Arc::clone(self), at, target, permit: Some(permit) }, idle))
+        Ok((Held { pool: Arc::clone(self), at, target, permit: Some(permit), seat: None }, idle))
     }
 
     /// An idle session, if it lives.
@@ -485,7 +504,13 @@ impl Pool {
         state.places[at] = Place::Lent;
         drop(state);
         // No tenant's: nobody waits for its end.
-        Some(Held { pool: Arc::clone(self), at, target: Target::Directory, permit: Some(permit) })
+        Some(Held { pool: Arc::clone(self), at, target: Target::Directory, permit: Some(permit), seat: None })
+    }
+
+    /// How many places are lent to a tenant.
+    #[cfg(test)]
+    pub(super) fn users_of(&self, id: &TenantId) -> usize {
+        self.state().users.get(id).copied().unwrap_or(0)
     }
 
     /// How many places are not lent, and how many sessions are idle in them.
@@ -549,6 +574,8 @@ pub(super) struct Held {
     at: usize,
     target: Target,
     permit: Option<OwnedSemaphorePermit>,
+    /// Of a tenant whose plan counts its connections. Free again when the place is.
+    seat: Option<Seat>,
 }
 
 impl Held {
@@ -577,6 +604,7 @@ impl Drop for Held {
         self.pool.left.notify_waiters();
         // Behind the place, which the next permit may take.
         drop(self.permit.take());
+        drop(self.seat.take());
     }
 }
 

@@ -33,7 +33,9 @@ use crate::db::backend::{Backend, Place, Replica, Rows, Scope, Session, Sql, Ten
 use crate::db::drift::Drift;
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
-use crate::db::{DatabaseError, DatabaseSettings, DbRole, Finding, MigrationReport, Migrations};
+use crate::db::{
+    DatabaseError, DatabaseSettings, DbRole, Finding, Inlet, MigrationReport, Migrations, Outlet, Taken,
+};
 use crate::tenancy::TenantId;
 
 /// How many schemas one process makes, migrates or drops at once: each takes a session beside those of the pool.
@@ -158,7 +160,7 @@ impl Postgres {
 
     async fn lease(&self, scope: &Scope) -> Result<Lease, DatabaseError> {
         check_life(scope)?;
-        let lease = self.pool.lend(self.target(scope)).await?;
+        let lease = self.pool.lend_for(scope.tenant(), self.target(scope), Way::Switched).await?;
         // It may have ended while a session was waited for.
         check_life(scope)?;
         Ok(lease)
@@ -353,7 +355,7 @@ impl Backend for Postgres {
             check_life(scope)?;
             let session: Box<dyn Session> = match self.target(scope) {
                 Target::Tenant(id) if self.pool.plain.is_plain(&id) => {
-                    let lease = self.pool.lend_for(Target::Tenant(id), Way::InFull).await?;
+                    let lease = self.pool.lend_for(scope.tenant(), Target::Tenant(id), Way::InFull).await?;
                     check_life(scope)?;
                     Box::new(PostgresSession::begin_later(lease, options, Arc::clone(&self.texts)))
                 }
@@ -539,6 +541,14 @@ impl Backend for Postgres {
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<Vec<Drift>, DatabaseError>> {
         self.compare(ids, migrations).boxed()
+    }
+
+    fn send<'a>(&'a self, id: &'a TenantId, out: Outlet) -> BoxFuture<'a, Result<(), DatabaseError>> {
+        self.send_rows(id, out).boxed()
+    }
+
+    fn take<'a>(&'a self, id: &'a TenantId, rows: Inlet) -> BoxFuture<'a, Result<Taken, DatabaseError>> {
+        self.take_rows(id, rows).boxed()
     }
 
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, DatabaseError>> {

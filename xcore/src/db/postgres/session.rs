@@ -103,7 +103,6 @@ impl PostgresSession {
 
     /// What is sent for a statement, and what that may be kept for, once the session is ready for it.
     async fn prepare<'a>(&mut self, sql: &'a Sql) -> Result<(Cow<'a, Sql>, Verdict, Target), DbErr> {
-        let verdict = Self::admit(sql)?;
         let filled = match (&self.stage, self.lease.tenant()) {
             (Stage::Unsent { texts } | Stage::InFull { texts }, Some((id, plain))) => {
                 texts.fill(plain, &id, sql)
@@ -111,9 +110,11 @@ impl PostgresSession {
             _ => None,
         };
         if let Some((sql, verdict)) = filled {
+            // It is wholly understood, so it is no text that ends the transaction.
             self.begin_for(Way::InFull).await?;
             return Ok((Cow::Owned(sql), verdict, Target::Nobody));
         }
+        let verdict = Self::admit(sql)?;
         self.begin_for(Way::Switched).await?;
         if let Stage::InFull { .. } = self.stage {
             self.lease.move_within().await?;
@@ -312,9 +313,8 @@ impl Session for PostgresSession {
     fn commit(&mut self, level: u32) -> BoxFuture<'_, Result<(), DbErr>> {
         async move {
             if level <= 1 {
-                // `COMMIT` of a transaction that has failed, or was ended by raw SQL, is answered without an error though
-                // nothing is committed. A savepoint is refused in both cases, and then the rest is not run.
-                return self.end("SAVEPOINT xcore_end; COMMIT", Lease::committed).await;
+                let text = self.lease.commit_text();
+                return self.end(text, Lease::committed).await;
             }
             self.lease.control(format!("RELEASE xcore_{level}")).await?;
             (self.level, self.untouched) = (level - 1, false);

@@ -13,6 +13,7 @@ use super::connection::{Connection, Target};
 use super::lease::{Held, Lease};
 use super::registry::Registry;
 use crate::db::DatabaseError;
+use crate::tenancy::Tenant;
 
 /// What all files have in common.
 #[derive(Debug)]
@@ -94,7 +95,26 @@ impl OpenFile {
     /// Lends a connection; one who writes waits for the right to write first, so that waiting writers keep no
     /// connection from readers.
     pub(super) async fn lend(user: FileUser, writes: bool) -> Result<Lease, DatabaseError> {
-        let mut held = Held { user, connection: false, writer: false };
+        Self::lend_to(None, user, writes).await
+    }
+
+    /// The same to a tenant whose plan may count its connections. Its own line comes first: nobody else waits for the right to write
+    /// because this tenant waits for itself.
+    pub(super) async fn lend_to(
+        whose: Option<&Tenant>,
+        user: FileUser,
+        writes: bool,
+    ) -> Result<Lease, DatabaseError> {
+        let mut held = Held { user, connection: false, writer: false, seat: None };
+        if let Some(tenant) = whose.filter(|tenant| tenant.has_seats()) {
+            let waited = held.user.file().limits.acquire_timeout;
+            let seat = tenant.take_seat(waited).await.map_err(|none| DatabaseError::PlanConnections {
+                tenant: *tenant.id(),
+                connections: none.seats,
+                waited,
+            })?;
+            held.seat = Some(seat);
+        }
         if writes {
             held.take_writer().await?;
         }

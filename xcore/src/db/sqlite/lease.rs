@@ -5,6 +5,7 @@
 //! to write, gets it after that.
 
 use crate::db::DatabaseError;
+use crate::tenancy::Seat;
 
 use super::connection::Connection;
 use super::file::FileUser;
@@ -35,6 +36,8 @@ pub(super) struct Held {
     pub(super) user: FileUser,
     pub(super) connection: bool,
     pub(super) writer: bool,
+    /// Of a tenant whose plan counts its connections.
+    pub(super) seat: Option<Seat>,
 }
 
 impl Drop for Held {
@@ -182,6 +185,7 @@ impl Drop for Lease {
                 user: self.held.user.again(),
                 connection: std::mem::take(&mut self.held.connection),
                 writer: std::mem::take(&mut self.held.writer),
+                seat: self.held.seat.take(),
             },
             in_transaction: self.in_transaction,
             query_only: self.query_only,

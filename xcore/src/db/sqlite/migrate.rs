@@ -69,7 +69,7 @@ pub(super) async fn pending(
         for plugin in migrations {
             let applied =
                 applied(&database, &table(place, plugin.plugin)).await.map_err(|e| failed(plugin, "", e))?;
-            let list = (plugin.list)();
+            let list = plugin.all();
             check_known(plugin, &list, &applied)?;
             let names = list.iter().map(|migration| migration.name()).filter(|name| !applied.contains(*name));
             report.add(plugin.plugin, names.map(str::to_owned).collect());
@@ -120,7 +120,7 @@ async fn apply(
     plugin: &Migrations,
     report: &mut MigrationReport,
 ) -> Result<(), DatabaseError> {
-    let list = (plugin.list)();
+    let list = plugin.all();
     let before = applied(database, table).await.map_err(|error| failed(plugin, "", error))?;
     check_known(plugin, &list, &before)?;
     let mut names = Vec::new();

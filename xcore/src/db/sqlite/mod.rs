@@ -12,5 +12,6 @@ mod service;
 mod session;
 mod template;
 mod text;
+mod transfer;
 
 pub(super) use service::Sqlite;

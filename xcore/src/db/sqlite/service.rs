@@ -23,7 +23,9 @@ use crate::db::backend::DriverRow;
 use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim};
 use crate::db::drift::Drift;
 use crate::db::rows::RowStream;
-use crate::db::{DatabaseError, DatabaseSettings, MigrationReport, Migrations, OpenMode};
+use crate::db::{
+    DatabaseError, DatabaseSettings, Inlet, MigrationReport, Migrations, OpenMode, Outlet, Taken,
+};
 use crate::tenancy::TenantId;
 
 /// How long another process may take to create or delete a tenant that this one wants to. Hooks of plugins run meanwhile.
@@ -132,7 +134,7 @@ impl Sqlite {
     }
 
     async fn lease(&self, scope: &Scope, verdict: Verdict) -> Result<Lease, DatabaseError> {
-        OpenFile::lend(self.file(scope).await?, verdict.writes).await
+        OpenFile::lend_to(scope.tenant(), self.file(scope).await?, verdict.writes).await
     }
 
     /// Makes a file that does not exist, and finishes one whose making was cut short.
@@ -300,7 +302,7 @@ impl Backend for Sqlite {
     ) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>> {
         async move {
             let begin = Begin::of(&options);
-            let lease = OpenFile::lend(self.file(scope).await?, begin.writes()).await?;
+            let lease = OpenFile::lend_to(scope.tenant(), self.file(scope).await?, begin.writes()).await?;
             let session: Box<dyn Session> = Box::new(SqliteSession::begin(lease, begin).await?);
             Ok(session)
         }
@@ -309,7 +311,7 @@ impl Backend for Sqlite {
 
     fn pin<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Box<dyn Session>, DbErr>> {
         async move {
-            let lease = OpenFile::lend(self.file(scope).await?, false).await?;
+            let lease = OpenFile::lend_to(scope.tenant(), self.file(scope).await?, false).await?;
             let session: Box<dyn Session> = Box::new(SqliteSession::pin(lease));
             Ok(session)
         }
@@ -437,6 +439,14 @@ impl Backend for Sqlite {
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<Vec<Drift>, DatabaseError>> {
         self.compare(ids, migrations).boxed()
+    }
+
+    fn send<'a>(&'a self, id: &'a TenantId, out: Outlet) -> BoxFuture<'a, Result<(), DatabaseError>> {
+        self.send_rows(id, out).boxed()
+    }
+
+    fn take<'a>(&'a self, id: &'a TenantId, rows: Inlet) -> BoxFuture<'a, Result<Taken, DatabaseError>> {
+        self.take_rows(id, rows).boxed()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -9,6 +9,7 @@ mod raw_sql;
 mod reads;
 #[cfg(feature = "schema-sync")]
 mod schema_sync;
+mod seats;
 mod sessions;
 mod transactions;
 

@@ -23,6 +23,7 @@ use crate::tenancy::{Tenant, TenantId};
 mod fan_out;
 mod handles;
 mod isolation;
+mod limits;
 mod overlap;
 mod real_alarm;
 mod shutdown;
@@ -65,6 +66,8 @@ struct Recorder {
     cancelled: Arc<Mutex<usize>>,
     most_at_once: Mutex<(usize, usize)>,
     gate: Gate,
+    /// How many runs of `two_at_once` are under way, and how many came to their end.
+    two: Mutex<(usize, usize)>,
 }
 
 struct Gate(Semaphore);
@@ -107,6 +110,23 @@ impl JobRunner for Runner {
                 "gated" => {
                     recorder.gate.0.acquire().await.unwrap().forget();
                     Ok(())
+                }
+                // As the app does it for a tenant whose plan allows two.
+                "two_at_once" => {
+                    let is_free = {
+                        let mut two = recorder.two.lock().unwrap();
+                        let is_free = two.0 < 2;
+                        two.0 += usize::from(is_free);
+                        is_free
+                    };
+                    if is_free {
+                        tokio::time::sleep(seconds(5)).await;
+                        let mut two = recorder.two.lock().unwrap();
+                        *two = (two.0 - 1, two.1 + 1);
+                        Ok(())
+                    } else {
+                        Err(JobFailure::Crowded { most: 2 })
+                    }
                 }
                 "slow" => {
                     tokio::time::sleep(seconds(5)).await;
@@ -215,8 +235,18 @@ impl Bench {
         let scheduler = Scheduler::on(Arc::new(Memory::default()), Arc::new(alarm), clock, settings).unwrap();
         let bench = Self { scheduler, seen: Arc::default(), clock };
         bench.declare("skips", None, Overlap::Skip, None);
-        let jobs =
-            ["ok", "fails", "panics", "panics_at_once", "suspended", "hangs", "gated", "slow", "yields"];
+        let jobs = [
+            "ok",
+            "fails",
+            "panics",
+            "panics_at_once",
+            "suspended",
+            "hangs",
+            "gated",
+            "slow",
+            "yields",
+            "two_at_once",
+        ];
         for job in jobs {
             bench.declare(job, None, Overlap::Skip, None);
         }

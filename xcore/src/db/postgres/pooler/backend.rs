@@ -24,7 +24,9 @@ use crate::db::backend::{Backend, Place, Rows, Scope, Session, Sql, TenantClaim}
 use crate::db::drift::Drift;
 use crate::db::rows::RowStream;
 use crate::db::settings::redacted;
-use crate::db::{DatabaseError, DatabaseSettings, DbRole, Finding, MigrationReport, Migrations};
+use crate::db::{
+    DatabaseError, DatabaseSettings, DbRole, Finding, Inlet, MigrationReport, Migrations, Outlet, Taken,
+};
 use crate::tenancy::TenantId;
 
 /// How many sessions this process has with the server itself at most, beside those that change schemas: for questions about them.
@@ -92,7 +94,7 @@ impl Pooled {
 
     async fn unit(&self, scope: &Scope, options: &TransactionOptions) -> Result<Unit, DatabaseError> {
         check_life(scope)?;
-        let unit = self.units.begin(self.direct.target(scope), options).await?;
+        let unit = self.units.begin(scope.tenant(), self.direct.target(scope), options).await?;
         // It may have ended while a connection was waited for.
         check_life(scope)?;
         Ok(unit)
@@ -253,6 +255,14 @@ impl Backend for Pooled {
         migrations: &'a [Migrations],
     ) -> BoxFuture<'a, Result<Vec<Drift>, DatabaseError>> {
         self.direct.drift(ids, migrations)
+    }
+
+    fn send<'a>(&'a self, id: &'a TenantId, out: Outlet) -> BoxFuture<'a, Result<(), DatabaseError>> {
+        Backend::send(&*self.direct, id, out)
+    }
+
+    fn take<'a>(&'a self, id: &'a TenantId, rows: Inlet) -> BoxFuture<'a, Result<Taken, DatabaseError>> {
+        Backend::take(&*self.direct, id, rows)
     }
 
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, DatabaseError>> {

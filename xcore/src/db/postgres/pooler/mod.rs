@@ -29,7 +29,7 @@ pub(super) use unit::Unit;
 use super::pool::{Evacuated, Pool};
 use super::target::Target;
 use crate::db::DatabaseError;
-use crate::tenancy::TenantId;
+use crate::tenancy::{Tenant, TenantId};
 
 /// The connections to the pooler. They are reached through a [`Unit`] only, whose type says that a transaction is open and its
 /// path set.
@@ -45,8 +45,13 @@ impl Units {
     }
 
     /// Begins a unit of work on the target.
-    async fn begin(&self, target: Target, options: &TransactionOptions) -> Result<Unit, DatabaseError> {
-        Unit::begin(&self.pool, &self.texts, target, options).await
+    async fn begin(
+        &self,
+        whose: Option<&Tenant>,
+        target: Target,
+        options: &TransactionOptions,
+    ) -> Result<Unit, DatabaseError> {
+        Unit::begin(&self.pool, &self.texts, whose, target, options).await
     }
 
     /// Keeps new users from a tenant's schema and waits until those there are have left.

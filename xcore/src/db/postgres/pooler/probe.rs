@@ -119,7 +119,7 @@ async fn write_and_read(units: &Units, schema: &'static str) -> Result<(&'static
 }
 
 async fn begin(units: &Units, schema: &'static str) -> Result<Unit, DatabaseError> {
-    match units.begin(Target::Probe(schema), &TransactionOptions::default()).await {
+    match units.begin(None, Target::Probe(schema), &TransactionOptions::default()).await {
         // It was made a moment ago.
         Err(DatabaseError::OddShared { .. }) => {
             Err(DatabaseError::PoolerUnfit { problem: ELSEWHERE, source: None })

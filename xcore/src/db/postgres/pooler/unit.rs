@@ -21,6 +21,7 @@ use super::super::text::Verdict;
 use super::super::user_code::Definition;
 use super::texts::{STANDS, Texts};
 use crate::db::DatabaseError;
+use crate::tenancy::Tenant;
 use std::sync::Arc;
 
 /// For how long the answer to a statement that nobody waits for is waited for before its connection is closed.
@@ -60,10 +61,11 @@ impl Unit {
     pub(super) async fn begin(
         pool: &Arc<Pool>,
         texts: &Texts,
+        whose: Option<&Tenant>,
         target: Target,
         options: &TransactionOptions,
     ) -> Result<Self, DatabaseError> {
-        let (held, idle, deadline) = pool.take(target, Way::Unit).await?;
+        let (held, idle, deadline) = pool.take(whose, target, Way::Unit).await?;
         let mut unit = Self {
             held: Some(held),
             connection: None,

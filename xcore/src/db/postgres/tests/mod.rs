@@ -15,6 +15,7 @@ mod replicas;
 mod roles;
 #[cfg(feature = "schema-sync")]
 mod schema_sync;
+mod seats;
 mod servers;
 mod sessions;
 mod stale_plans;

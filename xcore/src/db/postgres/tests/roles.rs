@@ -33,7 +33,7 @@ pub(super) async fn kitchen(role: DbRole, connections: usize) -> Kitchen {
 
 impl Kitchen {
     /// The same database, as after a start in another mode.
-    async fn with_role(self, role: DbRole) -> Self {
+    pub(super) async fn with_role(self, role: DbRole) -> Self {
         self.postgres.pool.close().await;
         let mut settings = self.settings.clone();
         settings.db_role = role;

@@ -1,9 +1,12 @@
 //! Transactions whose statements name their tables in full, and those in which one cannot.
 
 use futures_util::TryStreamExt;
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, Statement, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, Statement, StreamTrait, TransactionTrait,
+};
 
 use super::{Kitchen, TABLES, bake, cake, count, id, poll_times};
+use crate::db::postgres::mutants::Mutant;
 use crate::db::{DatabaseError, TenantDb, Transaction};
 
 /// A read that goes by the path.
@@ -231,4 +234,49 @@ async fn a_schema_that_goes_is_an_error_in_a_transaction_and_not_the_shared_tabl
     }
     kitchen.sql("ALTER SCHEMA elsewhere RENAME TO acme").await;
     assert_eq!(by_path(&acme).await, ["pie"]);
+}
+
+/// A read in full that fails: each cake costs one.
+const FAILS: &str = "SELECT 1 / (price - 1) AS n FROM cake";
+
+/// The ways to fail in a transaction whose statements are all in full.
+const FAILURES: [&str; 4] = ["a write", "a read", "a stream", "a read that is dropped"];
+
+/// Whether a transaction with a failure in it says that it was kept, and how many cakes there are behind it.
+async fn kept_though(failure: &str, mutant: Mutant) -> (bool, u64) {
+    let (kitchen, acme, _) = two().await;
+    kitchen.pool().mutant.choose(mutant);
+    let fails = || Statement::from_string(DbBackend::Postgres, FAILS);
+    let transaction = acme.begin().await.unwrap();
+    bake(&transaction, "gone").await;
+    match failure {
+        "a write" => {
+            let twice = super::new("of acme");
+            assert!(cake::Entity::insert(twice).exec(&transaction).await.is_err());
+        }
+        "a read" => assert!(transaction.query_all_raw(fails()).await.is_err()),
+        "a stream" => {
+            let rows = transaction.stream_raw(fails()).await.unwrap();
+            assert!(rows.try_collect::<Vec<_>>().await.is_err());
+        }
+        // It is sent with the first poll, or prepared.
+        _ => assert!(poll_times(2, transaction.query_all_raw(fails())).await.is_none()),
+    }
+    let kept = transaction.commit().await.is_ok();
+    kitchen.pool().mutant.choose(Mutant::None);
+    (kept, count(&acme).await)
+}
+
+#[tokio::test]
+async fn a_transaction_in_full_that_has_failed_is_not_committed_though_the_server_would_say_nothing() {
+    for failure in FAILURES {
+        let (kept, cakes) = kept_though(failure, Mutant::None).await;
+        // What was dropped in time has perhaps not failed.
+        assert!(!kept || (failure == FAILURES[3] && cakes == 2), "{failure}");
+        assert_eq!(cakes, 1 + u64::from(kept), "{failure}");
+    }
+    // The rule is what prevents it.
+    for failure in &FAILURES[..3] {
+        assert_eq!(kept_though(failure, Mutant::BelievesInEachCommit).await, (true, 1), "{failure}");
+    }
 }

@@ -3,6 +3,7 @@
 mod apart;
 mod cancellation;
 mod chaos;
+mod in_full;
 mod metrics;
 mod notices;
 mod probe;
@@ -84,8 +85,8 @@ impl Drop for Pooler {
 }
 
 /// A service behind a pooler that has fewer sessions than the service has connections.
-struct Behind {
-    kitchen: Kitchen,
+pub(super) struct Behind {
+    pub(super) kitchen: Kitchen,
     pooled: Arc<Pooled>,
     pooler: Pooler,
 }
@@ -95,7 +96,7 @@ impl Behind {
         Self::with(sessions, |_| {}).await
     }
 
-    async fn with(sessions: usize, change: impl FnOnce(&mut DatabaseSettings)) -> Self {
+    pub(super) async fn with(sessions: usize, change: impl FnOnce(&mut DatabaseSettings)) -> Self {
         Self::on(Server::get(), sessions, change).await
     }
 
