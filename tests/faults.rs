@@ -212,6 +212,26 @@ fn a_server_that_is_killed_leaves_its_tenants_their_rows() {
 }
 
 #[test]
+fn jobs_that_are_stored_outlast_a_kill_and_others_do_not() {
+    let told = tempfile::tempdir().unwrap();
+    fs::write(told.path().join("created.initech"), "add a job").unwrap();
+    for (backend, is_there) in [("database", true), ("memory", false)] {
+        let rig = rig().set("services.scheduler.backend", backend);
+        let rig = rig.set("plugins.probe.config.folder", told.path().to_str().unwrap());
+        rig.serve().kill();
+        rig.succeed(&["tenant", "create", "initech"]);
+        for round in 0..3 {
+            let server = rig.serve();
+            let jobs = wire::get(server.address, "initech", "/v1/notes/jobs").unwrap().json();
+            let jobs: Vec<&str> = jobs.as_array().unwrap().iter().filter_map(|id| id.as_str()).collect();
+            assert_eq!(jobs.contains(&"welcome"), is_there, "{backend}, {round}: {jobs:?}");
+            assert!(jobs.contains(&"notes.sweep"), "{jobs:?}");
+            server.kill();
+        }
+    }
+}
+
+#[test]
 fn a_tenant_whose_file_is_lost_is_refused_and_never_served_from_another() {
     let rig = rig();
     rig.serve().stop();

@@ -291,6 +291,53 @@ async fn jobs_of_a_tenant_that_one_instance_suspends_rest_in_the_other() {
     eventually("the job goes on", async || tallied().await).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stored_jobs_run_once_over_all_instances_each_in_the_context_of_its_tenant() {
+    let url = database().await;
+    let stored = async || {
+        let builder = Rig::builder().set("services.database.url", &url);
+        let builder =
+            builder.set("services.scheduler.backend", "database").set("services.scheduler.lease", "3s");
+        builder.build().await.unwrap()
+    };
+    let (one, two) = tokio::join!(stored(), stored());
+    let begun = Instant::now();
+    for tenant in ["acme", "globex"] {
+        let held = context(&one, tenant).await;
+        held.scheduler.every("jot", Duration::from_secs(1), NotesJobs::jot()).await.unwrap();
+    }
+    let texts = async |tenant: &str| -> Vec<String> {
+        let notes = Rig::get_from(&two, tenant, "/v1/notes").await.json();
+        notes.as_array().unwrap().iter().map(|note| note["text"].as_str().unwrap().to_owned()).collect()
+    };
+    eventually("both have had a few", async || {
+        texts("acme").await.len() > 3 && texts("globex").await.len() > 3
+    })
+    .await;
+    // The other one sees it, and it is the tenant's alone.
+    context(&two, "acme").await.scheduler.pause("jot").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let rests = texts("acme").await.len();
+    one.shutdown().await;
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert!(context(&two, "acme").await.scheduler.get("jot").await.unwrap().unwrap().paused);
+    for tenant in ["acme", "globex"] {
+        let texts = texts(tenant).await;
+        assert!(
+            texts.iter().all(|text| text.split_once(' ').is_some_and(|(whose, _)| whose == tenant)),
+            "{tenant}: {texts:?}"
+        );
+        let ticks = usize::try_from(begun.elapsed().as_secs()).unwrap() + 1;
+        assert!(texts.len() <= ticks, "{tenant}: {} runs of {ticks} ticks", texts.len());
+        if tenant == "acme" {
+            assert_eq!(texts.len(), rests, "it rests");
+        } else {
+            assert!(texts.len() > rests, "it went on in the instance that is left");
+        }
+    }
+    two.shutdown().await;
+}
+
 /// Waits until a server answers that has been started.
 async fn answering(url: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);

@@ -189,6 +189,15 @@ impl Notes {
         Ok(())
     }
 
+    /// Write down whose job it is, when asked.
+    #[job]
+    async fn jot(&self, ctx: &NotesContext) -> Result<()> {
+        let before = note::Entity::find().count(&ctx.db).await?;
+        let text = format!("{} {before}", ctx.tenant.id());
+        note::ActiveModel { text: Set(text), ..Default::default() }.insert(&ctx.db).await?;
+        Ok(())
+    }
+
     /// Panic, when asked.
     #[job]
     async fn stumble(&self, _ctx: &NotesContext) {

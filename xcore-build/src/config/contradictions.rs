@@ -1,9 +1,11 @@
 //! Keys that are right each by itself and wrong together.
 
-use super::{CacheBackend, DatabaseUrl, DbRole, Directory, Pooler, Source};
+use std::time::Duration;
+
+use super::{CacheBackend, DatabaseUrl, DbRole, Directory, Pooler, SchedulerBackend, Source};
 use crate::problem::{Problem, Problems};
 use crate::settings::{
-    DefaultTenant, Flag, HostLabel, Kind, List, OneOf, PublicUrl, Size, StorageUrl, Whole, host_of,
+    DefaultTenant, Flag, HostLabel, Kind, List, OneOf, PublicUrl, Size, Span, StorageUrl, Whole, host_of,
     is_address,
 };
 use crate::yaml::Node;
@@ -33,6 +35,8 @@ pub(crate) fn check_contradictions(tree: &Node, problems: &mut Problems) {
     tree.check_plans(problems);
     tree.cache_sizes(problems);
     tree.cache_of_another_backend(problems);
+    tree.jobs_without_a_database(problems);
+    tree.lease_too_short(problems);
 }
 
 /// Connections to one SQLite file.
@@ -355,6 +359,35 @@ impl Tree<'_> {
                 problems,
                 self.problem(path, message),
                 "make `max_value` at most as large as `capacity`".to_owned(),
+            );
+        }
+    }
+}
+
+impl Tree<'_> {
+    /// Jobs are kept in the directory's database.
+    fn jobs_without_a_database(&self, problems: &mut Problems) {
+        let path = "services.scheduler.backend";
+        let is_stored = self.value::<OneOf<SchedulerBackend>>(path) == Some(SchedulerBackend::Database);
+        if is_stored && !self.has("services.database") {
+            let message = "`backend: database` keeps jobs in the database, and there is none";
+            push(
+                problems,
+                self.problem(path, message),
+                "add `services.database`, or use `memory`".to_owned(),
+            );
+        }
+    }
+
+    /// A process that is busy for a moment must not lose its runs.
+    fn lease_too_short(&self, problems: &mut Problems) {
+        let path = "services.scheduler.lease";
+        if self.value::<Span>(path).is_some_and(|lease| lease < Duration::from_secs(3)) {
+            let message = "`services.scheduler.lease` is shorter than 3s, so a process that is busy for a moment would lose its runs";
+            push(
+                problems,
+                self.problem(path, message),
+                "use `30s`, or what a run may be late when a process dies".to_owned(),
             );
         }
     }

@@ -33,7 +33,7 @@ impl Tree<'_> {
         Some(bases)
     }
 
-    fn has(&self, path: &str) -> bool {
+    pub(super) fn has(&self, path: &str) -> bool {
         self.0.find(path).is_some_and(|node| !node.is_null())
     }
 

@@ -43,7 +43,7 @@ pub use plan::Plan;
 pub use plugin::{Grant, Plugin};
 pub use services::{
     Cache, CacheBackend, CacheCodec, Database, DatabaseServer, DatabaseUrl, OnFailure, Pooler, Scheduler,
-    Services,
+    SchedulerBackend, Services,
 };
 pub use sources::{Algorithm, ApiKey, Hidden, Jwt, Source};
 pub use tenancy::{DbRole, Directory, Tenancy};

@@ -90,10 +90,20 @@ settings! {
 settings! {
     /// Jobs that run at a time or again and again, each in its tenant's context.
     pub struct Scheduler at "services.scheduler" {
+        /// What holds the jobs: `memory`, the default, where each process runs all of them and those that were added while it ran are
+        /// gone when it ends; or `database`, where they outlast it, and each run is one process's, of several on PostgreSQL.
+        backend: SchedulerBackend = default OneOf<SchedulerBackend>, "memory";
         /// IANA time zone that cron expressions are read in, unless a job names its own.
         timezone: String = default TimeZone, "UTC";
         /// How many jobs run at once, over all tenants.
         concurrency: u32 = default Whole<1, 10_000>, "16";
+        /// How long a run is left to a process that does not say that it still runs it, with `backend: database`. A process says so three
+        /// times in this time. At least 3s.
+        lease: Duration = default Span, "30s";
+        /// How many runs of each job are remembered when they have ended, with `backend: database`.
+        history: u32 = default Whole<1, 100_000>, "100";
+        /// How many days runs that have ended are remembered, with `backend: database`.
+        history_days: u32 = default Whole<1, 3_660>, "7";
     }
 }
 
@@ -149,6 +159,16 @@ pub enum OnFailure {
     Error,
     /// It finds nothing and stores nothing.
     PassThrough,
+}
+
+/// What holds the jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SchedulerBackend {
+    /// The memory of this process.
+    Memory,
+    /// The database that holds the directory of tenants.
+    Database,
 }
 
 /// What stands between the program and the server.
@@ -221,6 +241,17 @@ impl Word for Pooler {
             ),
             _ => None,
         }
+    }
+}
+
+impl Word for SchedulerBackend {
+    const WORDS: &'static [(&'static str, Self)] = &[("memory", Self::Memory), ("database", Self::Database)];
+
+    fn refused(word: &str) -> Option<Wrong> {
+        (word == "redis").then(|| {
+            Wrong::new("asks for `redis`, which is not in this version")
+                .help("use `database`, with PostgreSQL for several processes")
+        })
     }
 }
 

@@ -25,7 +25,7 @@ use crate::plugin::{
     AnyMounted, AnyPlugin, AppHook, AppState, JobSpec, Runtime, SectionError, SectionReader, SuspendedPage,
     Trigger, chain,
 };
-use crate::scheduler::{Schedule, SchedulerError, StaticJob};
+use crate::scheduler::{Rules, Schedule, SchedulerError, StaticJob};
 use crate::tenancy::{InvalidTenantId, SettingsCheck, TenantId, TenantRecord, TenantSource, Turns};
 
 /// Why an app did not start.
@@ -242,7 +242,7 @@ async fn assemble(
     check_migration_names(ordered)?;
     let window = settings::window(config, &migrations);
     let admission = settings::admission(config, database.as_ref(), ordered.len(), &own, &window)?;
-    let scheduler = settings::scheduler(config, admission.default)?;
+    let scheduler = settings::scheduler(config, admission.default, database.as_ref())?;
     let runtime = Arc::new(Runtime {
         app_name: config.app.name.clone(),
         request_timeout: config.app.request_timeout,
@@ -323,9 +323,8 @@ async fn start(app: &Instance) -> Result<(), BootError> {
             .map_err(|error| BootError::Hook { plugin: placed.facts.name, error })?;
     }
     if let Some(scheduler) = &inner.runtime.scheduler {
-        for record in inner.runtime.admission.directory.active().await.map_err(TenantError::from)? {
-            inner.tenants.enter(&record.id).await?;
-        }
+        let active = inner.runtime.admission.directory.active().await.map_err(TenantError::from)?;
+        inner.tenants.enter_all(&active).await?;
         let runner = Arc::new(AppJobs { app: Arc::downgrade(inner) });
         scheduler.start(runner).await.map_err(|source| BootError::Scheduler { source })?;
     }
@@ -377,7 +376,8 @@ fn declared(job: &'static JobSpec, config: &Config) -> Result<StaticJob, BootErr
         job: job.name,
         source,
     })?;
-    Ok(StaticJob { plugin: job.plugin, job: job.name, schedule, overlap: job.overlap, timeout: job.timeout })
+    let rules = Rules { overlap: job.overlap, timeout: job.timeout, ..Rules::default() };
+    Ok(StaticJob { plugin: job.plugin, job: job.name, schedule, rules })
 }
 
 /// Tenants of a server that the configuration does not name are refused with 503; the others are served.

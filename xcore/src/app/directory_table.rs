@@ -87,6 +87,7 @@ impl MigratorTrait for DirectoryMigrator {
             Box::new(Columns),
             Box::new(Versions),
             Box::new(super::directory_rename::Columns),
+            Box::new(crate::scheduler::JobTables),
         ]
     }
 }

@@ -144,7 +144,10 @@ impl Tenants {
         self.hold_if_stateless(id);
         self.make_data(record).await?;
         if let Some(scheduler) = &self.runtime.scheduler {
-            scheduler.tenant_opened(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
+            scheduler
+                .tenant_opened(id, record.life)
+                .await
+                .map_err(|source| TenantError::Jobs { id: *id, source })?;
         }
         let tenant = directory.living(record);
         for plugin in &self.plugins {
@@ -198,7 +201,7 @@ impl Tenants {
         let claim = self.claim(id, true).await?;
         let Some(record) = self.record_in(id, &[State::Deleting]).await? else { return Ok(()) };
         self.hold_if_stateless(id);
-        self.leave(id).await?;
+        self.leave(id, record.life).await?;
         let dropping = |source| TenantError::Data { id: *id, step: "dropped", source };
         let database = self.database_of(&record).map_err(dropping)?;
         let has_data = match database {
@@ -238,12 +241,12 @@ impl Tenants {
         Ok(())
     }
 
-    /// Takes the jobs of a tenant.
-    pub(super) async fn leave(&self, id: &TenantId) -> Result<(), TenantError> {
+    /// Takes the jobs of a tenant in this life.
+    pub(super) async fn leave(&self, id: &TenantId, life: i64) -> Result<(), TenantError> {
         self.entered().remove(id);
         let Some(scheduler) = &self.runtime.scheduler else { return Ok(()) };
         let failed = |source| TenantError::Jobs { id: *id, source };
-        let running = scheduler.tenant_removed(id).await.map_err(failed)?;
+        let running = scheduler.tenant_removed(id, life).await.map_err(failed)?;
         if running > 0 {
             info!(tenant = %id, running, "jobs of the tenant still run; they fail at their next use of a service");
         }
@@ -259,9 +262,26 @@ impl Tenants {
         }
     }
 
+    /// Gives all tenants that are active at the start their jobs. Nobody in this process works on them yet; what another one does
+    /// meanwhile is followed.
+    pub(super) async fn enter_all(&self, records: &[TenantRecord]) -> Result<(), TenantError> {
+        let Some(first) = records.first() else { return Ok(()) };
+        if let Some(scheduler) = &self.runtime.scheduler {
+            let tenants: Vec<(TenantId, i64)> =
+                records.iter().map(|record| (record.id, record.life)).collect();
+            let failed = |source| TenantError::Jobs { id: first.id, source };
+            scheduler.tenants_activated(&tenants).await.map_err(failed)?;
+        }
+        self.entered().extend(records.iter().map(|record| (record.id, (record.life, State::Active))));
+        Ok(())
+    }
+
     pub(super) async fn activate_jobs(&self, id: &TenantId, life: i64) -> Result<(), TenantError> {
         if let Some(scheduler) = &self.runtime.scheduler {
-            scheduler.tenant_activated(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
+            scheduler
+                .tenant_activated(id, life)
+                .await
+                .map_err(|source| TenantError::Jobs { id: *id, source })?;
         }
         self.entered().insert(*id, (life, State::Active));
         Ok(())
@@ -305,7 +325,7 @@ impl Tenants {
         let _turn = self.steps.of(id).await;
         self.runtime.admission.directory.end_life(id, life);
         self.runtime.admission.directory.release(id);
-        self.leave(id).await?;
+        self.leave(id, life).await?;
         if let Some(cache) = &self.runtime.cache {
             cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
         }

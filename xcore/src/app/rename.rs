@@ -79,7 +79,7 @@ impl Tenants {
         for claim in &claims {
             claim.check().await?;
         }
-        self.give_jobs(&jobs, id, &to).await?;
+        self.give_jobs(&jobs, &record, &to).await?;
         if let Some(cache) = &self.runtime.cache {
             for name in [id, &to] {
                 cache.forget_tenant(name).await.map_err(|source| TenantError::Cache { id: *name, source })?;
@@ -126,11 +126,18 @@ impl Tenants {
         scheduler.added_jobs(id).await.map_err(failed)
     }
 
-    async fn give_jobs(&self, jobs: &AddedJobs, id: &TenantId, to: &TenantId) -> Result<(), TenantError> {
+    async fn give_jobs(
+        &self,
+        jobs: &AddedJobs,
+        from: &TenantRecord,
+        to: &TenantId,
+    ) -> Result<(), TenantError> {
         if let Some(scheduler) = &self.runtime.scheduler {
-            scheduler.take_over(jobs, to).await.map_err(|source| TenantError::Jobs { id: *to, source })?;
+            let life = self.record(to).await?.life;
+            let failed = |source| TenantError::Jobs { id: *to, source };
+            scheduler.take_over(jobs, to, life).await.map_err(failed)?;
         }
-        self.leave(id).await
+        self.leave(&from.id, from.life).await
     }
 
     /// Another process has come to the end of it, in one way or the other.
@@ -148,7 +155,7 @@ impl Tenants {
         // The jobs by the old name may be those of the next tenant that has it.
         let are_its = self.entered().get(&begun.id).is_some_and(|(life, _)| *life == begun.life);
         if are_its {
-            self.give_jobs(jobs, &begun.id, to).await?;
+            self.give_jobs(jobs, begun, to).await?;
         }
         self.follow(to).await
     }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use chrono_tz::Tz;
 use xcore_build::config::{
     CacheBackend, CacheCodec, Config, DatabaseUrl, DbRole as ConfiguredRole, Directory as DirectoryKind,
-    OnFailure, Pooler,
+    OnFailure, Pooler, SchedulerBackend,
 };
 
 use super::boot::{BootError, Own};
@@ -19,7 +20,7 @@ use super::tenants::version_of;
 use crate::cache::RedisSettings;
 use crate::cache::{Cache, CacheSettings, Codec};
 use crate::db::{DatabaseSettings, DbRole, Migrations, OpenMode, ServerSettings, ServerUrl, Servers};
-use crate::scheduler::{Scheduler, SchedulerError, SchedulerSettings};
+use crate::scheduler::{Keep, Scheduler, SchedulerError, SchedulerSettings, Stored};
 use crate::tenancy::{
     Admission, Directory, DirectorySettings, DirectoryStore, FixedStore, Gap, OpenStore, Plan, Plans, Rate,
     SettingsRules, TenantId, Window,
@@ -101,15 +102,29 @@ pub(super) fn cache(config: &Config) -> Result<Option<Cache>, BootError> {
 }
 
 /// The scheduler, if there is one.
-pub(super) fn scheduler(config: &Config, default: Option<TenantId>) -> Result<Option<Scheduler>, BootError> {
+pub(super) fn scheduler(
+    config: &Config,
+    default: Option<TenantId>,
+    database: Option<&Servers>,
+) -> Result<Option<Scheduler>, BootError> {
     let Some(section) = &config.services.scheduler else { return Ok(None) };
     let settings = SchedulerSettings {
         timezone: time_zone(&section.timezone)?,
         concurrency: section.concurrency as usize,
         isolate: config.tenancy.isolate_scheduler,
         default_tenant: default,
+        lease: section.lease,
     };
-    Scheduler::memory(settings).map(Some).map_err(|source| BootError::Scheduler { source })
+    let made = match (section.backend, database) {
+        (SchedulerBackend::Database, Some(database)) => {
+            let age = Duration::from_secs(u64::from(section.history_days) * 24 * 60 * 60);
+            let keep = Keep { age, runs: section.history };
+            Scheduler::stored(Arc::new(Stored::new(database.directory(), keep)), settings)
+        }
+        // `xcore.yaml` is refused that stores jobs without a database.
+        _ => Scheduler::memory(settings),
+    };
+    made.map(Some).map_err(|source| BootError::Scheduler { source })
 }
 
 /// Who decides which tenant a request belongs to.

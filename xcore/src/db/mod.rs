@@ -198,5 +198,7 @@ pub(crate) use transfer::{
     Applied, Form, Inlet, Outlet, PIECE, Piece, Sequence, Table, Taken, UnknownMigrations, of_applied, way,
 };
 
+#[cfg(all(test, feature = "postgres"))]
+pub(crate) use postgres::url_of_a_new_database;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
+use super::claims::Claims;
 use super::job::{JobEntry, JobKey, Owner};
 use super::{Schedule, SchedulerError};
 use crate::tenancy::TenantId;
@@ -15,24 +16,33 @@ pub(crate) type Answer<'a, T> = BoxFuture<'a, Result<T, SchedulerError>>;
 ///
 /// Each operation is atomic. Keys of two owners never meet.
 pub(crate) trait SchedulerBackend: Send + Sync + 'static {
-    /// Takes an owner on (again): its jobs may be stored.
-    fn open(&self, owner: Owner) -> Answer<'_, ()>;
+    /// Takes an owner on (again): its jobs may be stored. `life` tells tenants apart that had one name after each other.
+    fn open(&self, owner: Owner, life: i64) -> Answer<'_, ()>;
 
-    /// Removes all jobs of an owner, says how many there were, and refuses further ones until the next
-    /// `open`, so that a handle that outlives its tenant leaves nothing behind.
-    fn close(&self, owner: Owner) -> Answer<'_, usize>;
+    /// Removes all jobs of an owner in this life or an earlier one, and refuses further ones until the next `open`, so that a
+    /// handle that outlives its tenant leaves nothing behind.
+    fn close(&self, owner: Owner, life: i64) -> Answer<'_, ()>;
 
-    /// Stores a job in place of any earlier one with its key, and says whether there was one.
+    /// Opens owners, ends their rest from `now` on, and makes the jobs that `#[job]` declares for them those that are given. Gives
+    /// the schedules that come due from now on. Repeating it changes nothing.
+    fn activate(
+        &self,
+        owners: Vec<(Owner, i64)>,
+        declared: Vec<JobEntry>,
+        now: DateTime<Utc>,
+    ) -> Answer<'_, Vec<Schedule>>;
+
+    /// Stores a job in place of any earlier one with its key.
     ///
     /// A paused job stays paused. One whose schedule is the same keeps its `since`, so that storing a job
     /// again at the moment of its tick does not lose the tick.
-    fn put(&self, entry: JobEntry) -> Answer<'_, bool>;
+    fn put(&self, entry: JobEntry) -> Answer<'_, ()>;
 
     /// The same for a job of a tenant that may have so many that are not declared; one more is refused, and one in place of an earlier
     /// one is not.
     ///
     /// As it is here, several that are put at once may come to be more. A backend that can do it in one step does so.
-    fn put_within<'a>(&'a self, entry: JobEntry, tenant: &'a TenantId, most: usize) -> Answer<'a, bool> {
+    fn put_within<'a>(&'a self, entry: JobEntry, tenant: &'a TenantId, most: usize) -> Answer<'a, ()> {
         Box::pin(async move {
             let jobs = self.list(entry.key.owner).await?;
             refuse_more(jobs.iter(), &entry, tenant, most)?;
@@ -60,6 +70,20 @@ pub(crate) trait SchedulerBackend: Send + Sync + 'static {
     /// Lets all jobs of an owner rest, or go on from `now`, and gives their schedules. A job that is paused by itself stays so.
     fn set_resting(&self, owner: Owner, resting: bool, now: DateTime<Utc>) -> Answer<'_, Vec<Schedule>>;
 
+    /// Who finds out what is due.
+    fn work(&self) -> Work<'_>;
+}
+
+/// Who finds out what is due.
+pub(crate) enum Work<'a> {
+    /// This process, which is the only one: it follows an agenda of schedules.
+    Agenda(&'a dyn Ticks),
+    /// Whichever process comes first: runs are claimed.
+    Claims(&'a dyn Claims),
+}
+
+/// What the agenda of a single process asks for.
+pub(crate) trait Ticks: Send + Sync {
     /// Every distinct schedule that a job has.
     fn schedules(&self) -> Answer<'_, Vec<Schedule>>;
 

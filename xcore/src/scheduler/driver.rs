@@ -1,4 +1,4 @@
-//! The one task that follows the agenda.
+//! The one task that follows the agenda, where this process is the only one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep};
 use super::Schedule;
 use super::agenda::Agenda;
 use super::alarm::TickSource;
-use super::backend::SchedulerBackend;
+use super::backend::{SchedulerBackend, Ticks};
+use super::claiming::Claiming;
 use super::clock::Clock;
 use super::runs::{Planned, Runs};
 
@@ -36,35 +37,47 @@ pub(super) struct Engine {
     pub(super) clock: Clock,
     pub(super) agenda: Agenda,
     pub(super) runs: Arc<Runs>,
+    /// With a store from which runs are claimed.
+    pub(super) claiming: Option<Claiming>,
 }
 
 impl Engine {
     /// Awaits a schedule from now on.
     pub(super) fn follow(&self, schedule: &Schedule) {
+        if self.claiming.is_some() {
+            return self.wake();
+        }
         if let Some(due) = schedule.first_from(self.clock.now()) {
             self.agenda.add(schedule, due);
         }
     }
 
+    /// Has the store looked at, where runs are claimed.
+    pub(super) fn wake(&self) {
+        if let Some(claiming) = &self.claiming {
+            claiming.changed.notify_one();
+        }
+    }
+
     /// Follows the agenda for ever. Dropping the future stops it.
-    pub(super) async fn drive(&self) {
+    pub(super) async fn drive(&self, ticks: &dyn Ticks) {
         let mut seen = (self.clock.now(), Instant::now());
         let mut armed = None;
         loop {
             let now = self.clock.now();
             self.notice_step_back(&mut seen, now);
             for (schedule, tick) in self.agenda.take_due(now) {
-                self.tick(&schedule, tick).await;
+                self.tick(ticks, &schedule, tick).await;
             }
             self.wait(&mut armed).await;
         }
     }
 
     /// Starts the runs of one schedule for one tick, and awaits the next tick.
-    async fn tick(&self, schedule: &Schedule, tick: DateTime<Utc>) {
+    async fn tick(&self, ticks: &dyn Ticks, schedule: &Schedule, tick: DateTime<Utc>) {
         // It is out of the agenda here. A job with this schedule that is stored from now on puts it back
         // itself; one that was stored before is found by `due`.
-        let due = match self.backend.due(schedule, tick).await {
+        let due = match ticks.due(schedule, tick).await {
             Ok(Some(due)) => due,
             Ok(None) => return,
             Err(error) => {

@@ -109,6 +109,20 @@ pub enum SchedulerError {
     /// `start` was called a second time.
     #[error("the scheduler was started already")]
     AlreadyStarted,
+    /// The operating system gave no random bytes.
+    #[error("cannot make a name for this process")]
+    Random {
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A job in the store cannot be read.
+    #[error(
+        "job `{id}` is stored in a way that this version cannot read; a newer version may have stored it"
+    )]
+    Unreadable {
+        /// The id of the job.
+        id: String,
+    },
     /// The alarm clock did not take the next instant. The scheduler then watches the time itself.
     #[error("the alarm for {at} could not be set")]
     Alarm {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::backend::Work;
 use super::job::{JobCall, JobEntry, JobKey, Overlap, Owner, check_dynamic_id};
 use super::runs::{Offered, Planned};
 use super::service::Core;
@@ -101,8 +102,7 @@ impl TenantScheduler {
             key: self.key(id)?,
             call,
             schedule: schedule.clone(),
-            overlap: declared.overlap,
-            timeout: declared.timeout,
+            rules: declared.rules,
             declared: false,
             paused: false,
             since: engine.clock.now(),
@@ -159,6 +159,17 @@ impl TenantScheduler {
     /// store is unavailable.
     pub async fn run_now(&self, id: &str) -> Result<(), SchedulerError> {
         let engine = &self.core.engine;
+        if let Work::Claims(claims) = engine.backend.work() {
+            let accepted = claims.run_now(&self.key(id)?).await?;
+            return match accepted {
+                Some(true) => {
+                    engine.wake();
+                    Ok(())
+                }
+                Some(false) => Err(SchedulerError::Overlapping { id: id.to_owned() }),
+                None => Err(SchedulerError::NoSuchJob { id: id.to_owned() }),
+            };
+        }
         let entry = self.entry(id).await?.ok_or_else(|| SchedulerError::NoSuchJob { id: id.to_owned() })?;
         match engine.runs.offer(Planned::new(&entry, engine.clock.now())) {
             Offered::Accepted => Ok(()),
@@ -222,8 +233,8 @@ impl TenantScheduler {
             id: entry.key.id.as_ref().to_owned(),
             call: entry.call,
             schedule: entry.schedule,
-            overlap: entry.overlap,
-            timeout: entry.timeout,
+            overlap: entry.rules.overlap,
+            timeout: entry.rules.timeout,
             declared: entry.declared,
             paused: entry.paused,
             next_run,

@@ -53,6 +53,30 @@ pub enum Overlap {
     Allow,
 }
 
+/// What happens at ticks that passed while no process ran, or none had the time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Misfire {
+    /// They pass without a run. A tick counts as missed when it is more than a minute late.
+    Skip,
+    /// One run stands for all of them.
+    #[default]
+    Once,
+    /// Each has its run. Of more than this many the latest have.
+    All(u32),
+}
+
+/// What `#[job]` says of every run of a method, whoever asked for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rules {
+    pub(crate) overlap: Overlap,
+    /// `None` means that the app's own limit holds.
+    pub(crate) timeout: Option<Duration>,
+    #[serde(default)]
+    pub(crate) misfire: Misfire,
+}
+
 /// Whose job it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Owner {
@@ -85,8 +109,7 @@ pub(crate) struct JobEntry {
     pub(crate) key: JobKey,
     pub(crate) call: JobCall,
     pub(crate) schedule: Schedule,
-    pub(crate) overlap: Overlap,
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) rules: Rules,
     /// Whether `#[job]` declares it, so that it cannot be removed.
     pub(crate) declared: bool,
     pub(crate) paused: bool,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::ready;
 
-use super::backend::{Answer, SchedulerBackend, refuse_more};
+use super::backend::{Answer, SchedulerBackend, Ticks, Work, refuse_more};
 use super::job::{JobEntry, JobKey, Owner};
 use super::{Schedule, SchedulerError};
 use crate::tenancy::TenantId;
@@ -31,7 +31,7 @@ impl Memory {
 }
 
 impl Jobs {
-    fn put(&mut self, mut entry: JobEntry) -> Result<bool, SchedulerError> {
+    fn put(&mut self, mut entry: JobEntry) -> Result<(), SchedulerError> {
         if let Owner::Tenant(tenant) = entry.key.owner
             && self.closed.contains(&entry.key.owner)
         {
@@ -46,7 +46,7 @@ impl Jobs {
         }
         self.by_schedule.entry(entry.schedule.clone()).or_default().insert(entry.key.clone());
         self.by_owner.entry(entry.key.owner).or_default().insert(Arc::clone(&entry.key.id), entry);
-        Ok(earlier.is_some())
+        Ok(())
     }
 
     fn get(&self, key: &JobKey) -> Option<&JobEntry> {
@@ -76,14 +76,32 @@ impl Jobs {
         }
     }
 
-    fn close(&mut self, owner: Owner) -> usize {
+    fn close(&mut self, owner: Owner) {
         self.closed.insert(owner);
         self.resting.remove(&owner);
         let jobs = self.by_owner.remove(&owner).unwrap_or_default();
         for entry in jobs.values() {
             self.unschedule(entry);
         }
-        jobs.len()
+    }
+
+    fn activate(
+        &mut self,
+        owners: Vec<(Owner, i64)>,
+        declared: Vec<JobEntry>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Schedule>, SchedulerError> {
+        let mut schedules: HashSet<Schedule> = HashSet::new();
+        for (owner, _) in owners {
+            self.closed.remove(&owner);
+            // Those that came due once meanwhile are awaited again.
+            schedules.extend(self.set_resting(owner, false, now));
+        }
+        for entry in declared {
+            schedules.insert(entry.schedule.clone());
+            self.put(entry)?;
+        }
+        Ok(schedules.into_iter().collect())
     }
 
     fn set_paused(&mut self, key: &JobKey, paused: bool, now: DateTime<Utc>) -> Option<JobEntry> {
@@ -121,20 +139,31 @@ impl Jobs {
 }
 
 impl SchedulerBackend for Memory {
-    fn open(&self, owner: Owner) -> Answer<'_, ()> {
+    fn open(&self, owner: Owner, _life: i64) -> Answer<'_, ()> {
         self.jobs().closed.remove(&owner);
         ready(Ok(())).boxed()
     }
 
-    fn close(&self, owner: Owner) -> Answer<'_, usize> {
-        ready(Ok(self.jobs().close(owner))).boxed()
+    // This process is the only one, and takes one step of a tenant's life after the other.
+    fn close(&self, owner: Owner, _life: i64) -> Answer<'_, ()> {
+        self.jobs().close(owner);
+        ready(Ok(())).boxed()
     }
 
-    fn put(&self, entry: JobEntry) -> Answer<'_, bool> {
+    fn activate(
+        &self,
+        owners: Vec<(Owner, i64)>,
+        declared: Vec<JobEntry>,
+        now: DateTime<Utc>,
+    ) -> Answer<'_, Vec<Schedule>> {
+        ready(self.jobs().activate(owners, declared, now)).boxed()
+    }
+
+    fn put(&self, entry: JobEntry) -> Answer<'_, ()> {
         ready(self.jobs().put(entry)).boxed()
     }
 
-    fn put_within<'a>(&'a self, entry: JobEntry, tenant: &'a TenantId, most: usize) -> Answer<'a, bool> {
+    fn put_within<'a>(&'a self, entry: JobEntry, tenant: &'a TenantId, most: usize) -> Answer<'a, ()> {
         let mut jobs = self.jobs();
         let present = jobs.by_owner.get(&entry.key.owner);
         let fits = refuse_more(present.into_iter().flat_map(BTreeMap::values), &entry, tenant, most);
@@ -167,6 +196,12 @@ impl SchedulerBackend for Memory {
         ready(Ok(self.jobs().set_resting(owner, resting, now))).boxed()
     }
 
+    fn work(&self) -> Work<'_> {
+        Work::Agenda(self)
+    }
+}
+
+impl Ticks for Memory {
     fn schedules(&self) -> Answer<'_, Vec<Schedule>> {
         ready(Ok(self.jobs().by_schedule.keys().cloned().collect())).boxed()
     }
@@ -181,7 +216,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::scheduler::{JobCall, Overlap};
+    use crate::scheduler::{JobCall, Rules};
     use crate::tenancy::TenantId;
 
     fn time(second: i64) -> DateTime<Utc> {
@@ -193,8 +228,7 @@ mod tests {
             key: JobKey { owner: Owner::Tenant(TenantId::parse("acme").unwrap()), id: id.into() },
             call: JobCall::new("orders", "report"),
             schedule: Schedule::every(Duration::from_secs(10)).unwrap(),
-            overlap: Overlap::Skip,
-            timeout: None,
+            rules: Rules::default(),
             declared: false,
             paused: false,
             since: time(since),
@@ -222,10 +256,10 @@ mod tests {
     async fn a_job_that_is_stored_again_keeps_its_part_in_a_tick() {
         let memory = Memory::default();
         memory.put(job("job", 5)).await.unwrap();
-        assert!(memory.put(job("job", 21)).await.unwrap());
+        memory.put(job("job", 21)).await.unwrap();
         assert_eq!(due(&memory, 20).await.unwrap(), ["acme:job"]);
         let other = JobEntry { schedule: Schedule::at(time(99)), ..job("job", 21) };
-        assert!(memory.put(other).await.unwrap());
+        memory.put(other).await.unwrap();
         assert_eq!(due(&memory, 20).await, None, "nothing is left under the earlier schedule");
     }
 

@@ -12,9 +12,9 @@
 //! # When a job runs
 //!
 //! See [`Schedule`] for cron fields, time zones and what happens when clocks change for daylight saving.
-//! Ticks that pass while the process is down are not made up for. When the process was held up or asleep,
-//! one run stands for all ticks that were missed meanwhile. When the system clock is set back, a cron job
-//! does not repeat the ticks it has had, unless the step is more than three hours.
+//! When the process was held up or asleep, one run stands for all ticks that were missed meanwhile; so it is for the time when no
+//! process ran, where jobs are stored. With jobs in memory such ticks are not made up for. When the system clock is
+//! set back, a cron job does not repeat the ticks it has had, unless jobs are in memory and the step is more than three hours.
 //!
 //! # How runs are started
 //!
@@ -24,17 +24,34 @@
 //! that fails, panics or takes too long ends alone. A process that stops waits for its runs for the grace
 //! time and cancels the rest.
 //!
-//! Jobs live in memory: jobs of `#[job]` are there again after a restart, dynamic ones are not.
+//! # Where jobs are kept
+//!
+//! With `services.scheduler.backend: memory`, the default, jobs live in the memory of the process: jobs of `#[job]` are there again
+//! after a restart, dynamic ones are not, and each of several processes runs every job.
+//!
+//! With `backend: database` jobs, pauses and runs that wait are kept beside the directory of tenants and outlast the process. On
+//! PostgreSQL several processes share them: each tick of each job is run by one of them, as a rule once. A process has a run for the time of
+//! a lease (`services.scheduler.lease`, 30 s) and renews it. When the process dies, another one runs it when the lease ends; when it stops in order, at
+//! once. So a run may begin a second time after a failure of its process, and then with the same tick. A process that stood still and wakes after its lease
+//! ended stops the run, and its outcome is not taken; what the run has written by then stays written. A job whose effects must not
+//! come twice makes sure of it itself. A run that was lost with its process five times is given up.
+//!
+//! On SQLite the data folder is locked, so there is one process.
 
 mod agenda;
 mod alarm;
 mod backend;
+mod claiming;
+mod claims;
 mod clock;
+mod database;
 mod driver;
 mod error;
 mod handle;
 mod job;
+mod lease;
 mod memory;
+mod misfire;
 mod moved;
 mod runner;
 mod runs;
@@ -44,9 +61,11 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use database::{JobTables, Keep, Stored};
 pub use error::SchedulerError;
 pub use handle::{JobInfo, TenantScheduler};
-pub use job::{JobCall, Overlap};
+pub(crate) use job::Rules;
+pub use job::{JobCall, Misfire, Overlap};
 pub(crate) use moved::MovedJob;
 pub(crate) use runner::{JobFailure, JobRun, JobRunner};
 pub use schedule::Schedule;

@@ -54,8 +54,13 @@ impl Scheduler {
     ///
     /// # Errors
     /// When one cannot be a tenant's, or the store is unavailable.
-    pub(crate) async fn take_moved(&self, id: &TenantId, jobs: &[MovedJob]) -> Result<(), SchedulerError> {
-        self.tenant_opened(id).await?;
+    pub(crate) async fn take_moved(
+        &self,
+        id: &TenantId,
+        life: i64,
+        jobs: &[MovedJob],
+    ) -> Result<(), SchedulerError> {
+        self.tenant_opened(id, life).await?;
         let core = self.core();
         let owner @ Owner::Tenant(_) = core.owner(*id) else { return Ok(()) };
         self.tenant_suspended(id).await?;
@@ -68,8 +73,7 @@ impl Scheduler {
                 key: key.clone(),
                 call: job.call.clone(),
                 schedule: job.schedule.read()?,
-                overlap: declared.overlap,
-                timeout: declared.timeout,
+                rules: declared.rules,
                 declared: false,
                 paused: job.paused,
                 since: now,

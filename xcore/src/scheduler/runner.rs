@@ -72,3 +72,15 @@ pub(crate) enum JobFailure {
         source: Box<dyn Error + Send + Sync>,
     },
 }
+
+impl JobFailure {
+    /// As the history of runs has it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Failed { .. } => "failed",
+            Self::Panicked { .. } => "panicked",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Suspended | Self::Crowded { .. } | Self::Refused { .. } => "refused",
+        }
+    }
+}

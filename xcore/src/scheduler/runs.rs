@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::job::{JobEntry, JobKey, Owner};
+use super::claims::{ClaimedRun, Ending};
+use super::job::{JobEntry, JobKey, Owner, Rules};
+use super::lease::Lease;
 use super::runner::{JobFailure, JobRun, JobRunner};
 use super::{JobCall, Overlap};
 use crate::tenancy::TenantId;
@@ -29,8 +32,9 @@ pub(super) struct Planned {
     key: JobKey,
     call: JobCall,
     tick: DateTime<Utc>,
-    overlap: Overlap,
-    timeout: Option<Duration>,
+    rules: Rules,
+    /// Of a run that was claimed from a store.
+    lease: Option<Arc<Lease>>,
 }
 
 /// What became of a run that was offered.
@@ -51,6 +55,7 @@ pub(super) struct Runs {
     default_tenant: Option<TenantId>,
     line: Mutex<Line>,
     ended: Notify,
+    ended_so_far: AtomicU64,
 }
 
 #[derive(Default)]
@@ -83,20 +88,19 @@ struct Activity {
 
 impl Planned {
     pub(super) fn new(entry: &JobEntry, tick: DateTime<Utc>) -> Self {
-        Self {
-            key: entry.key.clone(),
-            call: entry.call.clone(),
-            tick,
-            overlap: entry.overlap,
-            timeout: entry.timeout,
-        }
+        Self { key: entry.key.clone(), call: entry.call.clone(), tick, rules: entry.rules, lease: None }
     }
 }
 
 impl Runs {
     pub(super) fn new(concurrency: usize, default_tenant: Option<TenantId>) -> Arc<Self> {
-        let line = Mutex::default();
-        Arc::new(Self { concurrency: concurrency.max(1), default_tenant, line, ended: Notify::new() })
+        Arc::new(Self {
+            concurrency: concurrency.max(1),
+            default_tenant,
+            line: Mutex::default(),
+            ended: Notify::new(),
+            ended_so_far: AtomicU64::new(0),
+        })
     }
 
     /// Begins to start runs. Says whether it is the first call.
@@ -128,6 +132,39 @@ impl Runs {
             }
         }
         self.fill(&mut line);
+    }
+
+    /// Puts a run in line that was claimed. The store has looked after its overlap.
+    pub(super) fn take_claimed(self: &Arc<Self>, run: ClaimedRun, rules: Rules, lease: Arc<Lease>) {
+        let mut line = self.line();
+        if line.stopping || line.closed.contains(&run.key.owner) {
+            // Given back when the line is free again.
+            drop(line);
+            return;
+        }
+        line.enqueue(Planned { key: run.key, call: run.call, tick: run.tick, rules, lease: Some(lease) });
+        self.fill(&mut line);
+    }
+
+    /// How many runs may be under way at once.
+    pub(super) fn at_once(&self) -> usize {
+        self.concurrency
+    }
+
+    /// How many runs wait or are under way.
+    pub(super) fn held(&self) -> usize {
+        let line = self.line();
+        line.running.len() + line.waiting.values().map(VecDeque::len).sum::<usize>()
+    }
+
+    /// How many runs have ended since the start.
+    pub(super) fn ended_so_far(&self) -> u64 {
+        self.ended_so_far.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a run ends. Cancellation safe.
+    pub(super) async fn one_ended(&self) {
+        self.ended.notified().await;
     }
 
     /// Takes the waiting runs of a job out of line and says how many there were.
@@ -215,17 +252,43 @@ impl Runs {
             // `Scheduler` refuses to be made this way.
             (Owner::Shared, None) => return,
         };
-        let limit = run.timeout;
-        let (planned, key, tick) = (run.clone(), run.key, run.tick);
+        let limit = run.rules.timeout;
+        let planned = run.clone();
+        let (key, tick, lease) = (run.key, run.tick, run.lease);
         let run = JobRun { tenant, call: run.call, id: key.id.to_string(), tick, timeout: limit };
         let outcome = AssertUnwindSafe(async move { runner.run(run).await }).catch_unwind();
-        let outcome = match limit {
-            Some(limit) => timeout(limit.saturating_add(SLACK), outcome)
-                .await
-                .unwrap_or(Ok(Err(JobFailure::TimedOut { limit }))),
+        let outcome = async {
+            match limit {
+                Some(limit) => timeout(limit.saturating_add(SLACK), outcome)
+                    .await
+                    .unwrap_or(Ok(Err(JobFailure::TimedOut { limit }))),
+                None => outcome.await,
+            }
+        };
+        let outcome = match &lease {
+            Some(lease) => tokio::select! {
+                outcome = outcome => outcome,
+                () = lease.lost() => {
+                    lease.forget();
+                    tracing::warn!(job = %key, %tick, "stopped a run: its lease was over, so another process may have it");
+                    return;
+                }
+            },
             None => outcome.await,
         };
         let outcome = outcome.unwrap_or_else(|panic| Err(JobFailure::Panicked { message: message(&*panic) }));
+        if let Some(lease) = &lease {
+            match &outcome {
+                Ok(()) => lease.end(Ending::Done),
+                // Whoever finds the tenant active again runs it.
+                Err(JobFailure::Suspended) => return lease.end(Ending::Released),
+                // It waits here, and its lease is renewed.
+                Err(JobFailure::Crowded { .. }) => {}
+                Err(failure) => {
+                    lease.end(Ending::Failed { outcome: failure.kind(), error: with_causes(failure) });
+                }
+            }
+        }
         let failure = match outcome {
             Ok(()) => None,
             Err(JobFailure::Suspended) if self.line().put_back(planned.clone()) => None,
@@ -262,6 +325,7 @@ impl Drop for Done {
         }
         self.runs.fill(&mut line);
         drop(line);
+        self.runs.ended_so_far.fetch_add(1, Ordering::Relaxed);
         self.runs.ended.notify_waiters();
     }
 }
@@ -272,7 +336,7 @@ impl Line {
             return Offered::Closed;
         }
         let job = self.jobs.entry(run.key.clone()).or_default();
-        match run.overlap {
+        match run.rules.overlap {
             _ if job.waiting + job.running == 0 => self.enqueue(run),
             Overlap::Allow if job.waiting < MOST_WAITING => self.enqueue(run),
             Overlap::Queue if job.waiting == 0 && job.queued.is_none() => job.queued = Some(run),
@@ -401,6 +465,16 @@ impl Line {
     }
 }
 
+fn with_causes(failure: &JobFailure) -> String {
+    let mut text = failure.to_string();
+    let mut cause = std::error::Error::source(failure);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
 fn message(panic: &(dyn std::any::Any + Send)) -> String {
     let text =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
@@ -416,7 +490,8 @@ mod tests {
         let owner = Owner::Tenant(TenantId::parse("acme").unwrap());
         let key = JobKey { owner, id: "job".into() };
         let call = JobCall::new("orders", "report");
-        let run = Planned { key, call, tick: DateTime::UNIX_EPOCH, overlap: Overlap::Skip, timeout: None };
+        let (rules, tick) = (Rules::default(), DateTime::UNIX_EPOCH);
+        let run = Planned { key, call, tick, rules, lease: None };
         let runs = Runs::new(1, None);
         assert_eq!(runs.close_owner(owner), 0);
         assert_eq!(runs.offer(run.clone()), Offered::Closed);
@@ -433,8 +508,8 @@ mod tests {
             key: JobKey { owner, id: id.into() },
             call: JobCall::new("orders", "report"),
             tick: DateTime::UNIX_EPOCH,
-            overlap: Overlap::Skip,
-            timeout: None,
+            rules: Rules::default(),
+            lease: None,
         };
         let mut line = Line::default();
         for id in ["a", "b", "c", "d"] {

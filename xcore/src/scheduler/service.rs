@@ -6,20 +6,28 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
 use super::agenda::Agenda;
 use super::alarm::{CronAlarm, TickSource};
-use super::backend::SchedulerBackend;
+use super::backend::{SchedulerBackend, Work};
+use super::claiming::Claiming;
+use super::claims::Holder;
 use super::clock::Clock;
 use super::driver::Engine;
 use super::handle::TenantScheduler;
-use super::job::{JobCall, JobEntry, JobKey, Overlap, Owner};
+use super::job::{JobCall, JobEntry, JobKey, Owner, Rules};
+use super::lease::Message;
 use super::memory::Memory;
 use super::runner::JobRunner;
 use super::runs::Runs;
 use super::{Schedule, SchedulerError};
 use crate::tenancy::{Tenant, TenantId};
+
+/// How long the last reports may take.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// The scheduler of an app. The framework makes the handles of plugins from it; a plugin never holds one.
 #[derive(Clone)]
@@ -28,6 +36,9 @@ pub struct Scheduler(Arc<Inner>);
 struct Inner {
     core: Arc<Core>,
     driver: Mutex<Option<AbortHandle>>,
+    /// What keeps leases, and what it is told until it runs.
+    keeper: Mutex<Option<AbortHandle>>,
+    inbox: Mutex<Option<UnboundedReceiver<Message>>>,
 }
 
 /// What the service and its handles share.
@@ -42,8 +53,7 @@ pub(super) struct Core {
 #[derive(Clone, Debug)]
 pub(super) struct Declared {
     schedule: Option<Schedule>,
-    pub(super) overlap: Overlap,
-    pub(super) timeout: Option<Duration>,
+    pub(super) rules: Rules,
 }
 
 /// How `services.scheduler` and `tenancy.isolate_scheduler` are set.
@@ -57,11 +67,19 @@ pub(crate) struct SchedulerSettings {
     pub(crate) isolate: bool,
     /// As whom jobs run with isolation off.
     pub(crate) default_tenant: Option<TenantId>,
+    /// How long a run is left to a process that does not say that it still runs it. For stored jobs.
+    pub(crate) lease: Duration,
 }
 
 impl Default for SchedulerSettings {
     fn default() -> Self {
-        Self { timezone: Tz::UTC, concurrency: 16, isolate: true, default_tenant: None }
+        Self {
+            timezone: Tz::UTC,
+            concurrency: 16,
+            isolate: true,
+            default_tenant: None,
+            lease: Duration::from_secs(30),
+        }
     }
 }
 
@@ -74,10 +92,8 @@ pub(crate) struct StaticJob {
     pub(crate) job: &'static str,
     /// When it runs for every tenant; `None` when it only runs as a dynamic job.
     pub(crate) schedule: Option<Schedule>,
-    /// Holds for dynamic jobs that call the method, too.
-    pub(crate) overlap: Overlap,
-    /// Holds for dynamic jobs that call the method, too.
-    pub(crate) timeout: Option<Duration>,
+    /// Hold for dynamic jobs that call the method, too.
+    pub(crate) rules: Rules,
 }
 
 /// Jobs that were added to a tenant at run time.
@@ -110,10 +126,28 @@ impl Scheduler {
             return Err(SchedulerError::NoDefaultTenant);
         }
         let runs = Runs::new(settings.concurrency, settings.default_tenant);
-        let engine = Arc::new(Engine { backend, alarm, clock, agenda: Agenda::default(), runs });
+        let (claiming, inbox) = match backend.work() {
+            Work::Agenda(_) => (None, None),
+            Work::Claims(_) => {
+                let name = holder_name()?;
+                let (claiming, inbox) = Claiming::new(Holder { name, lease: settings.lease });
+                (Some(claiming), Some(inbox))
+            }
+        };
+        let engine = Arc::new(Engine { backend, alarm, clock, agenda: Agenda::default(), runs, claiming });
         let declared = RwLock::default();
         let core = Arc::new(Core { engine, zone: settings.timezone, isolate: settings.isolate, declared });
-        Ok(Self(Arc::new(Inner { core, driver: Mutex::new(None) })))
+        let inbox = Mutex::new(inbox);
+        Ok(Self(Arc::new(Inner { core, driver: Mutex::default(), keeper: Mutex::default(), inbox })))
+    }
+
+    /// A scheduler whose jobs and runs are stored, so that they outlast the process and can be shared by several. Nothing runs
+    /// before [`start`](Self::start).
+    pub(crate) fn stored(
+        backend: Arc<dyn SchedulerBackend>,
+        settings: SchedulerSettings,
+    ) -> Result<Self, SchedulerError> {
+        Self::on(backend, Arc::new(CronAlarm::default()), Clock::System, settings)
     }
 
     pub(super) fn core(&self) -> &Arc<Core> {
@@ -123,42 +157,48 @@ impl Scheduler {
     /// Makes a `#[job]` method known. Call it for all of them before tenants are activated: a tenant gets
     /// the jobs that are known then.
     pub(crate) fn register(&self, job: StaticJob) {
-        let StaticJob { plugin, job, schedule, overlap, timeout } = job;
+        let StaticJob { plugin, job, schedule, rules } = job;
         let mut declared = self.0.core.declared.write().unwrap_or_else(PoisonError::into_inner);
-        declared.insert(JobCall::new(plugin, job), Declared { schedule, overlap, timeout });
+        declared.insert(JobCall::new(plugin, job), Declared { schedule, rules });
     }
 
     /// Lets a tenant have jobs, after its creation began. It has none yet.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub(crate) async fn tenant_opened(&self, id: &TenantId) -> Result<(), SchedulerError> {
+    pub(crate) async fn tenant_opened(&self, id: &TenantId, life: i64) -> Result<(), SchedulerError> {
         let owner = self.0.core.owner(*id);
-        self.0.core.engine.backend.open(owner).await?;
+        self.0.core.engine.backend.open(owner, life).await?;
         self.0.core.engine.runs.open_owner(owner);
         Ok(())
     }
 
-    /// Gives a tenant that is active now the declared jobs, and lets those go on that rested while it was suspended: ticks
+    /// As [`tenants_activated`](Self::tenants_activated), for one.
+    pub(crate) async fn tenant_activated(&self, id: &TenantId, life: i64) -> Result<(), SchedulerError> {
+        self.tenants_activated(&[(*id, life)]).await
+    }
+
+    /// Gives tenants that are active now the declared jobs, and lets those go on that rested while they were suspended: ticks
     /// that passed are not made up for, except that a job for one time, which has passed, runs at once. Repeating it
     /// changes nothing. With isolation off, the jobs are there once for all.
     ///
     /// # Errors
     /// When the store is unavailable; some of the jobs may be there.
-    pub(crate) async fn tenant_activated(&self, id: &TenantId) -> Result<(), SchedulerError> {
-        self.tenant_opened(id).await?;
+    pub(crate) async fn tenants_activated(&self, tenants: &[(TenantId, i64)]) -> Result<(), SchedulerError> {
         let core = &self.0.core;
-        let owner = core.owner(*id);
         let engine = &core.engine;
-        // Those that came due once meanwhile are awaited again.
-        for schedule in engine.backend.set_resting(owner, false, engine.clock.now()).await? {
+        let owners: BTreeMap<Owner, i64> =
+            tenants.iter().map(|(id, life)| (core.owner(*id), *life)).collect();
+        let declared = owners.keys().flat_map(|owner| core.declared_jobs(*owner)).collect();
+        for owner in owners.keys() {
+            engine.runs.open_owner(*owner);
+        }
+        let all: Vec<_> = owners.iter().map(|(owner, life)| (*owner, *life)).collect();
+        for schedule in engine.backend.activate(all, declared, engine.clock.now()).await? {
             engine.follow(&schedule);
         }
-        engine.runs.set_resting(owner, false);
-        for entry in core.declared_jobs(owner) {
-            let schedule = entry.schedule.clone();
-            core.engine.backend.put(entry).await?;
-            core.engine.follow(&schedule);
+        for owner in owners.keys() {
+            engine.runs.set_resting(*owner, false);
         }
         Ok(())
     }
@@ -170,10 +210,10 @@ impl Scheduler {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub(crate) async fn tenant_removed(&self, id: &TenantId) -> Result<usize, SchedulerError> {
+    pub(crate) async fn tenant_removed(&self, id: &TenantId, life: i64) -> Result<usize, SchedulerError> {
         let core = &self.0.core;
         let owner @ Owner::Tenant(_) = core.owner(*id) else { return Ok(0) };
-        core.engine.backend.close(owner).await?;
+        core.engine.backend.close(owner, life).await?;
         // After the store, so that nothing is left to be put in line.
         Ok(core.engine.runs.close_owner(owner))
     }
@@ -209,9 +249,14 @@ impl Scheduler {
     ///
     /// # Errors
     /// When the store is unavailable; some of the jobs may be there.
-    pub(crate) async fn take_over(&self, jobs: &AddedJobs, id: &TenantId) -> Result<(), SchedulerError> {
+    pub(crate) async fn take_over(
+        &self,
+        jobs: &AddedJobs,
+        id: &TenantId,
+        life: i64,
+    ) -> Result<(), SchedulerError> {
         let owner @ Owner::Tenant(_) = self.0.core.owner(*id) else { return Ok(()) };
-        self.tenant_opened(id).await?;
+        self.tenant_opened(id, life).await?;
         self.tenant_suspended(id).await?;
         if jobs.0.is_empty() || !self.added_jobs(id).await?.0.is_empty() {
             return Ok(());
@@ -229,14 +274,39 @@ impl Scheduler {
     /// When it was called before or the store is unavailable.
     pub(crate) async fn start(&self, runner: Arc<dyn JobRunner>) -> Result<(), SchedulerError> {
         let engine = Arc::clone(&self.0.core.engine);
-        let schedules = engine.backend.schedules().await?;
-        if !engine.runs.start(runner) {
-            return Err(SchedulerError::AlreadyStarted);
+        match (engine.backend.work(), self.0.take_inbox()) {
+            (Work::Agenda(ticks), _) => {
+                let schedules = ticks.schedules().await?;
+                if !engine.runs.start(runner) {
+                    return Err(SchedulerError::AlreadyStarted);
+                }
+                for schedule in &schedules {
+                    engine.follow(schedule);
+                }
+            }
+            (Work::Claims(_), Some(inbox)) => {
+                engine.runs.start(runner);
+                let engine = Arc::clone(&engine);
+                let keeper = tokio::spawn(async move {
+                    if let (Work::Claims(claims), Some(claiming)) = (engine.backend.work(), &engine.claiming)
+                    {
+                        claiming.keep(claims, inbox).await;
+                    }
+                });
+                *self.0.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper.abort_handle());
+            }
+            (Work::Claims(_), None) => return Err(SchedulerError::AlreadyStarted),
         }
-        for schedule in &schedules {
-            engine.follow(schedule);
-        }
-        let driver = tokio::spawn(async move { engine.drive().await });
+        let core = Arc::clone(&self.0.core);
+        let driver = tokio::spawn(async move {
+            let engine = &core.engine;
+            match (engine.backend.work(), &engine.claiming) {
+                (Work::Agenda(ticks), _) => engine.drive(ticks).await,
+                (Work::Claims(claims), Some(claiming)) => claiming.follow(claims, &core).await,
+                // They are made together.
+                (Work::Claims(_), None) => {}
+            }
+        });
         *self.0.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver.abort_handle());
         Ok(())
     }
@@ -248,6 +318,15 @@ impl Scheduler {
         self.0.stop_driver();
         let engine = &self.0.core.engine;
         let (never_begun, cancelled) = engine.runs.stop(grace).await;
+        if let Some(claiming) = &engine.claiming {
+            // What was cut off is another process's at once, and not when its lease ends.
+            if timeout(FLUSH, claiming.leases.flush()).await.is_err() {
+                tracing::warn!(
+                    "the runs that were cut off could not be given back; others get them when their leases end"
+                );
+            }
+        }
+        self.0.stop_keeper();
         engine.alarm.stop().await;
         ShutdownReport { never_begun, cancelled }
     }
@@ -270,6 +349,11 @@ impl Core {
         declared.get(call).cloned().ok_or_else(|| SchedulerError::UnknownCall { call: call.clone() })
     }
 
+    /// All methods that this program can run.
+    pub(super) fn calls(&self) -> Vec<JobCall> {
+        self.declared.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     /// The jobs that every owner has.
     fn declared_jobs(&self, owner: Owner) -> Vec<JobEntry> {
         let declared = self.declared.read().unwrap_or_else(PoisonError::into_inner);
@@ -281,8 +365,7 @@ impl Core {
                     key: JobKey { owner, id: call.to_string().into() },
                     call: call.clone(),
                     schedule: declared.schedule.clone()?,
-                    overlap: declared.overlap,
-                    timeout: declared.timeout,
+                    rules: declared.rules,
                     declared: true,
                     paused: false,
                     since,
@@ -300,9 +383,29 @@ impl Inner {
     }
 }
 
+impl Inner {
+    fn take_inbox(&self) -> Option<UnboundedReceiver<Message>> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn stop_keeper(&self) {
+        if let Some(keeper) = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            keeper.abort();
+        }
+    }
+}
+
+/// A name that no other process has, also not after a restart.
+fn holder_name() -> Result<String, SchedulerError> {
+    let mut random = [0_u8; 8];
+    getrandom::fill(&mut random).map_err(|source| SchedulerError::Random { source: Box::new(source) })?;
+    Ok(format!("{}-{:016x}", std::process::id(), u64::from_ne_bytes(random)))
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         self.stop_driver();
+        self.stop_keeper();
     }
 }
 

@@ -146,7 +146,7 @@ impl Tenants {
         self.store().change(id, &alter).await?;
         if let Some(scheduler) = &self.runtime.scheduler {
             let failed = |source| TenantError::Jobs { id: *id, source };
-            scheduler.take_moved(id, &coming.jobs).await.map_err(failed)?;
+            scheduler.take_moved(id, record.life, &coming.jobs).await.map_err(failed)?;
         }
         claim.check().await?;
         if !self.store().advance(id, record.life, State::Importing, State::Active).await? {
@@ -197,7 +197,8 @@ impl Tenants {
         let failed = |source| TenantError::Data { id: *id, step: "dropped", source };
         claim.check().await?;
         if let Some(scheduler) = &self.runtime.scheduler {
-            scheduler.tenant_removed(id).await.map_err(|source| TenantError::Jobs { id: *id, source })?;
+            let failed = |source| TenantError::Jobs { id: *id, source };
+            scheduler.tenant_removed(id, record.life).await.map_err(failed)?;
         }
         if let (Some(database), Some(held)) = (self.database_of(&record).map_err(failed)?, &claim.held) {
             match database.remove(id, held.as_ref()).await {

@@ -55,3 +55,5 @@ pub(super) use service::Postgres;
 mod mutants;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::url_of_a_new_database;

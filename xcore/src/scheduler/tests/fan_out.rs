@@ -13,14 +13,13 @@ async fn ten_thousand_tenants_each_run_once_at_one_tick() {
             plugin: "orders",
             job,
             schedule: Some(schedule),
-            overlap: Overlap::Skip,
-            timeout: None,
+            rules: Rules::default(),
         });
     }
     scheduler.start(Arc::new(Runner(Arc::clone(&seen)))).await.unwrap();
     let start = std::time::Instant::now();
     for number in 0..10_000 {
-        scheduler.tenant_activated(&id(&format!("t{number}"))).await.unwrap();
+        scheduler.tenant_activated(&id(&format!("t{number}")), 0).await.unwrap();
     }
     println!("activating 10,000 tenants with 2 jobs each took {:?}", start.elapsed());
     eventually("all tenants run", || async { seen.ended.lock().unwrap().len() >= 10_000 }).await;

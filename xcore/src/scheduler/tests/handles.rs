@@ -97,7 +97,7 @@ async fn declared_jobs_can_be_paused_and_run_but_not_removed_or_replaced() {
         Some(seconds(9)),
     );
     bench.start().await;
-    bench.scheduler.tenant_activated(&id("acme")).await.unwrap();
+    bench.scheduler.tenant_activated(&id("acme"), 0).await.unwrap();
     let acme = bench.tenant("acme");
     let job = acme.get("orders.daily").await.unwrap().unwrap();
     assert_eq!((job.declared, job.overlap, job.timeout), (true, Overlap::Queue, Some(seconds(9))));
@@ -108,7 +108,7 @@ async fn declared_jobs_can_be_paused_and_run_but_not_removed_or_replaced() {
     ));
     acme.run_now("orders.daily").await.unwrap();
     acme.pause("orders.daily").await.unwrap();
-    bench.scheduler.tenant_activated(&id("acme")).await.unwrap();
+    bench.scheduler.tenant_activated(&id("acme"), 0).await.unwrap();
     assert!(acme.get("orders.daily").await.unwrap().unwrap().paused, "activating again does not resume");
     bench.until("2030-01-02T12:00:00Z").await;
     assert_eq!(bench.seen.lines(), ["acme:orders.daily@00:00:00.250"]);

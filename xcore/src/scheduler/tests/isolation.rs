@@ -69,7 +69,7 @@ async fn a_removed_tenant_takes_only_its_own(settings: SchedulerSettings) -> boo
     acme.cron("a", "30 * * * * *", call("ok")).await.unwrap();
     globex.cron("b", "30 * * * * *", call("ok")).await.unwrap();
     bench.until("2030-01-01T00:01:45Z").await;
-    let running = bench.scheduler.tenant_removed(&id("acme")).await.unwrap();
+    let running = bench.scheduler.tenant_removed(&id("acme"), 0).await.unwrap();
     let refused =
         matches!(acme.every("late", seconds(1), call("ok")).await, Err(SchedulerError::TenantDeleted { .. }));
     bench.seen.gate.0.add_permits(1);
@@ -96,12 +96,12 @@ async fn a_tenant_that_is_created_again_has_its_declared_jobs_only() {
     let bench = Bench::new(isolated());
     bench.declare("daily", Some(Schedule::cron("0 0 6 * * *", "UTC").unwrap()), Overlap::Skip, None);
     bench.start().await;
-    bench.scheduler.tenant_activated(&id("acme")).await.unwrap();
+    bench.scheduler.tenant_activated(&id("acme"), 0).await.unwrap();
     let acme = bench.tenant("acme");
     acme.every("mine", seconds(60), call("ok")).await.unwrap();
     acme.pause("orders.daily").await.unwrap();
-    bench.scheduler.tenant_removed(&id("acme")).await.unwrap();
-    bench.scheduler.tenant_activated(&id("acme")).await.unwrap();
+    bench.scheduler.tenant_removed(&id("acme"), 0).await.unwrap();
+    bench.scheduler.tenant_activated(&id("acme"), 0).await.unwrap();
     let jobs = acme.list().await.unwrap();
     assert_eq!(jobs.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), ["orders.daily"]);
     assert!(!jobs[0].paused);
@@ -116,7 +116,7 @@ async fn with_isolation_off_jobs_run_once_as_the_default_tenant() {
     bench.declare("daily", Some(Schedule::cron("0 0 6 * * *", "UTC").unwrap()), Overlap::Skip, None);
     bench.start().await;
     for tenant in ["acme", "globex", "public"] {
-        bench.scheduler.tenant_activated(&id(tenant)).await.unwrap();
+        bench.scheduler.tenant_activated(&id(tenant), 0).await.unwrap();
     }
     bench.tenant("acme").cron("mine", "0 0 7 * * *", call("ok")).await.unwrap();
     bench.until("2030-01-01T12:00:00Z").await;

@@ -28,7 +28,7 @@ async fn runs_that_a_plan_does_not_allow_yet_wait_for_the_others_and_hold_no_pla
 async fn who_waits_for_the_others_is_suspended_removed_and_resumed_as_any() {
     let bench = Bench::started(SchedulerSettings { concurrency: 8, ..SchedulerSettings::default() }).await;
     for tenant in ["acme", "globex"] {
-        bench.scheduler.tenant_activated(&id(tenant)).await.unwrap();
+        bench.scheduler.tenant_activated(&id(tenant), 0).await.unwrap();
     }
     let acme = bench.tenant("acme");
     for number in 0..4 {
@@ -39,14 +39,14 @@ async fn who_waits_for_the_others_is_suspended_removed_and_resumed_as_any() {
     bench.scheduler.tenant_suspended(&id("acme")).await.unwrap();
     bench.until("2030-01-01T00:00:20Z").await;
     assert_eq!(*bench.seen.two.lock().unwrap(), (0, 2), "they rest");
-    bench.scheduler.tenant_activated(&id("acme")).await.unwrap();
+    bench.scheduler.tenant_activated(&id("acme"), 0).await.unwrap();
     bench.until("2030-01-01T00:00:21Z").await;
     assert_eq!(*bench.seen.two.lock().unwrap(), (2, 2));
     for number in 4..8 {
         acme.after(&format!("job{number}"), seconds(0), call("two_at_once")).await.unwrap();
     }
     bench.until("2030-01-01T00:00:22Z").await;
-    bench.scheduler.tenant_removed(&id("acme")).await.unwrap();
+    bench.scheduler.tenant_removed(&id("acme"), 0).await.unwrap();
     bench.until("2030-01-01T00:01:00Z").await;
     assert_eq!(*bench.seen.two.lock().unwrap(), (0, 4), "those that waited are gone");
 }
@@ -59,8 +59,7 @@ async fn a_tenant_keeps_as_many_jobs_as_it_may_and_its_declared_ones_do_not_coun
         key: super::super::job::JobKey { owner, id: name.into() },
         call: call("ok"),
         schedule: Schedule::every(seconds(60)).unwrap(),
-        overlap: Overlap::Skip,
-        timeout: None,
+        rules: Rules::default(),
         declared,
         paused: false,
         since: time(BEGIN),
@@ -68,11 +67,12 @@ async fn a_tenant_keeps_as_many_jobs_as_it_may_and_its_declared_ones_do_not_coun
     use super::super::backend::SchedulerBackend;
     memory.put(entry("orders.sweep", true)).await.unwrap();
     for name in ["one", "two"] {
-        assert!(!memory.put_within(entry(name, false), &acme, 2).await.unwrap());
+        memory.put_within(entry(name, false), &acme, 2).await.unwrap();
     }
     let refused = memory.put_within(entry("three", false), &acme, 2).await.unwrap_err();
     assert!(matches!(refused, SchedulerError::TooMany { most: 2, .. }), "{refused}");
-    assert!(memory.put_within(entry("two", false), &acme, 2).await.unwrap(), "in place of the earlier one");
+    // In place of the earlier one.
+    memory.put_within(entry("two", false), &acme, 2).await.unwrap();
     memory.remove(&entry("one", false).key).await.unwrap();
     memory.put_within(entry("three", false), &acme, 2).await.unwrap();
     assert!(memory.put_within(entry("four", false), &acme, 0).await.is_err());

@@ -1,7 +1,6 @@
 //! The scheduler as a whole, mostly on a clock that stands still while nothing waits.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +15,8 @@ use super::clock::Clock;
 use super::memory::Memory;
 use super::runner::{JobFailure, JobRun, JobRunner};
 use super::{
-    JobCall, Overlap, Schedule, Scheduler, SchedulerError, SchedulerSettings, StaticJob, TenantScheduler,
+    JobCall, Overlap, Rules, Schedule, Scheduler, SchedulerError, SchedulerSettings, StaticJob,
+    TenantScheduler,
 };
 use crate::tenancy::{Tenant, TenantId};
 
@@ -27,6 +27,7 @@ mod limits;
 mod overlap;
 mod real_alarm;
 mod shutdown;
+mod stored;
 mod suspension;
 mod ticks;
 
@@ -269,7 +270,8 @@ impl Bench {
         overlap: Overlap,
         timeout: Option<Duration>,
     ) {
-        self.scheduler.register(StaticJob { plugin: "orders", job, schedule, overlap, timeout });
+        let rules = Rules { overlap, timeout, ..Rules::default() };
+        self.scheduler.register(StaticJob { plugin: "orders", job, schedule, rules });
     }
 
     fn tenant(&self, text: &str) -> TenantScheduler {
@@ -292,7 +294,7 @@ async fn settle() {
 }
 
 /// Waits for a claim in real time. The deadline is far beyond what is needed.
-async fn eventually<F: Future<Output = bool>>(claim: &str, holds: impl Fn() -> F) {
+async fn eventually(claim: &str, holds: impl AsyncFn() -> bool) {
     let deadline = std::time::Instant::now() + seconds(30);
     while !holds().await {
         assert!(std::time::Instant::now() < deadline, "not in time: {claim}");

@@ -25,13 +25,7 @@ async fn the_alarm_rings_after_its_time_and_can_be_set_again() {
 async fn jobs_run_on_the_real_clock() {
     let seen = Arc::new(Recorder::default());
     let scheduler = Scheduler::memory(SchedulerSettings::default()).unwrap();
-    scheduler.register(StaticJob {
-        plugin: "orders",
-        job: "ok",
-        schedule: None,
-        overlap: Overlap::Skip,
-        timeout: None,
-    });
+    scheduler.register(StaticJob { plugin: "orders", job: "ok", schedule: None, rules: Rules::default() });
     scheduler.start(Arc::new(Runner(Arc::clone(&seen)))).await.unwrap();
     let acme = scheduler.tenant(&Tenant::admit(id("acme"), 0));
     let begin = Utc::now();

@@ -11,7 +11,7 @@ async fn jobs_of_a_suspended_tenant_rest_and_those_of_others_run() {
     let bench = Bench::started(SchedulerSettings::default()).await;
     bench.declare("ok", minutely(), Overlap::Skip, None);
     for tenant in ["acme", "globex"] {
-        bench.scheduler.tenant_activated(&id(tenant)).await.unwrap();
+        bench.scheduler.tenant_activated(&id(tenant), 0).await.unwrap();
     }
     let acme = bench.tenant("acme");
     acme.at("once", time("2030-01-01T00:02:30Z"), call("ok")).await.unwrap();
@@ -27,7 +27,7 @@ async fn jobs_of_a_suspended_tenant_rest_and_those_of_others_run() {
     assert!(!before.contains_key("acme:once"), "it came due while the tenant was suspended");
 
     for _ in 0..2 {
-        bench.scheduler.tenant_activated(&id("acme")).await.unwrap();
+        bench.scheduler.tenant_activated(&id("acme"), 0).await.unwrap();
     }
     settle().await;
     assert_eq!(bench.seen.counts()["acme:orders.ok"], 1, "ticks that passed are not made up for");
@@ -41,7 +41,7 @@ async fn jobs_of_a_suspended_tenant_rest_and_those_of_others_run() {
 async fn a_run_that_waits_for_its_turn_is_kept_and_one_under_way_ends() {
     let bench = Bench::started(SchedulerSettings { concurrency: 1, ..SchedulerSettings::default() }).await;
     for tenant in ["acme", "globex"] {
-        bench.scheduler.tenant_activated(&id(tenant)).await.unwrap();
+        bench.scheduler.tenant_activated(&id(tenant), 0).await.unwrap();
     }
     let acme = bench.tenant("acme");
     acme.at("first", time(BEGIN), call("gated")).await.unwrap();
@@ -54,13 +54,13 @@ async fn a_run_that_waits_for_its_turn_is_kept_and_one_under_way_ends() {
     bench.until("2030-01-01T00:00:10Z").await;
     let ended: Vec<_> = bench.seen.ended().into_iter().map(|seen| seen.id).collect();
     assert_eq!(ended, ["first", "other"], "the one under way ended, the one that waited waits");
-    bench.scheduler.tenant_activated(&id("acme")).await.unwrap();
+    bench.scheduler.tenant_activated(&id("acme"), 0).await.unwrap();
     settle().await;
     assert_eq!(bench.seen.counts().get("acme:second"), Some(&1));
     // A tenant that is deleted while it is suspended leaves no rest to the next of its name.
     bench.scheduler.tenant_suspended(&id("acme")).await.unwrap();
-    bench.scheduler.tenant_removed(&id("acme")).await.unwrap();
-    bench.scheduler.tenant_opened(&id("acme")).await.unwrap();
+    bench.scheduler.tenant_removed(&id("acme"), 0).await.unwrap();
+    bench.scheduler.tenant_opened(&id("acme"), 0).await.unwrap();
     acme.at("next", bench.clock.now(), call("ok")).await.unwrap();
     bench.until("2030-01-01T00:00:12Z").await;
     assert_eq!(bench.seen.counts().get("acme:next"), Some(&1));
@@ -69,7 +69,7 @@ async fn a_run_that_waits_for_its_turn_is_kept_and_one_under_way_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_finds_its_tenant_suspended_is_kept_when_its_jobs_rest_and_ends_when_not() {
     let bench = Bench::started(SchedulerSettings::default()).await;
-    bench.scheduler.tenant_activated(&id("acme")).await.unwrap();
+    bench.scheduler.tenant_activated(&id("acme"), 0).await.unwrap();
     let acme = bench.tenant("acme");
     let begun = |job: &str| bench.seen.counts().get(&format!("acme:{job}")).copied();
     acme.at("lost", time("2030-01-01T00:00:02Z"), call("suspended")).await.unwrap();
@@ -82,7 +82,7 @@ async fn a_run_that_finds_its_tenant_suspended_is_kept_when_its_jobs_rest_and_en
     bench.until("2030-01-01T00:00:40Z").await;
     assert_eq!(begun("kept"), Some(1));
     bench.seen.gate.0.add_permits(1);
-    bench.scheduler.tenant_activated(&id("acme")).await.unwrap();
+    bench.scheduler.tenant_activated(&id("acme"), 0).await.unwrap();
     bench.until("2030-01-01T00:01:00Z").await;
     assert_eq!((begun("kept"), begun("lost")), (Some(2), Some(1)));
     // Nor does it keep its job from running again.

@@ -111,12 +111,12 @@ async fn a_failure_a_panic_and_a_timeout_stop_nothing() {
 async fn declared_jobs_run_for_active_tenants() {
     let bench = Bench::new(SchedulerSettings::default());
     bench.declare("daily", Some(Schedule::cron("0 0 6 * * *", "UTC").unwrap()), Overlap::Skip, None);
-    bench.scheduler.tenant_activated(&id("acme")).await.unwrap();
+    bench.scheduler.tenant_activated(&id("acme"), 0).await.unwrap();
     bench.start().await;
-    bench.scheduler.tenant_activated(&id("globex")).await.unwrap();
-    bench.scheduler.tenant_activated(&id("globex")).await.unwrap();
+    bench.scheduler.tenant_activated(&id("globex"), 0).await.unwrap();
+    bench.scheduler.tenant_activated(&id("globex"), 0).await.unwrap();
     bench.until("2030-01-01T12:00:00Z").await;
-    bench.scheduler.tenant_removed(&id("acme")).await.unwrap();
+    bench.scheduler.tenant_removed(&id("acme"), 0).await.unwrap();
     bench.until("2030-01-02T12:00:00Z").await;
     let mut lines = bench.seen.lines();
     lines.sort();

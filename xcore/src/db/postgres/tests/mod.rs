@@ -141,6 +141,15 @@ struct Kitchen {
     clients: Option<Arc<Pool>>,
 }
 
+/// The address of a new database on the server of this run, for tests of what is kept in one.
+pub(crate) async fn url_of_a_new_database() -> String {
+    let server = Server::get();
+    let name = format!("kitchen_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+    let mut admin = server.connect("postgres").await;
+    admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+    server.url(&name)
+}
+
 impl Kitchen {
     async fn new() -> Self {
         Self::with(|_| {}).await

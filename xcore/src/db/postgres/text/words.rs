@@ -52,6 +52,8 @@ pub(in super::super) const HARMLESS: &[&str] = &[
     "is",
     "join",
     "json_agg",
+    "json_array_elements",
+    "json_array_elements_text",
     "json_build_object",
     "json_object_agg",
     "jsonb_agg",
