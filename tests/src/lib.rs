@@ -6,12 +6,14 @@ pub mod plugins;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod program;
+mod redis;
 mod rig;
 pub mod wire;
 
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresServer;
 pub use program::{Program, Server, eventually};
+pub use redis::RedisServer;
 pub use rig::{Answer, Rig};
 
 xcore::app! {

@@ -1,0 +1,91 @@
+//! The cache of an app, on a server.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::time::{Duration, Instant};
+
+use xcore_tests::{RedisServer, Rig};
+
+async fn rig(server: &RedisServer, backend: &str, more: &[(&str, &str)]) -> Rig {
+    let url = server.url();
+    let mut keys = vec![
+        ("services.cache.backend", backend),
+        ("services.cache.url", url.as_str()),
+        ("services.cache.prefix", backend),
+    ];
+    keys.extend(more);
+    Rig::set(&keys).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_has_its_keys_on_the_server_until_it_is_deleted() {
+    let server = RedisServer::start();
+    for backend in ["redis", "tiered"] {
+        let rig = rig(&server, backend, &[]).await;
+        let (acme, globex) = (rig.notes("acme").await.cache, rig.notes("globex").await.cache);
+        acme.set("last_order", &42).await.unwrap();
+        globex.set("last_order", &7).await.unwrap();
+        assert_eq!(server.cli(&["get", &format!("{backend}:acme:last_order")]), "42");
+        assert_eq!(acme.keys("*").await.unwrap(), ["last_order"]);
+        assert_eq!(acme.get::<i32>("last_order").await.unwrap(), Some(42));
+        rig.app().instance().tenants().delete(&xcore::TenantId::parse("acme").unwrap()).await.unwrap();
+        assert_eq!(server.cli(&["exists", &format!("{backend}:acme:last_order")]), "0");
+        assert_eq!(globex.get::<i32>("last_order").await.unwrap(), Some(7));
+        assert!(
+            acme.get::<i32>("last_order").await.is_err(),
+            "a handle that outlives its tenant reaches nothing"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_away_is_a_503_or_a_miss() {
+    let server = RedisServer::start();
+    for backend in ["redis", "tiered"] {
+        let strict = rig(&server, backend, &[]).await;
+        let lenient = rig(&server, backend, &[("services.cache.on_failure", "pass_through")]).await;
+        let (strict, lenient) = (strict.notes("acme").await.cache, lenient.notes("acme").await.cache);
+        for acme in [&strict, &lenient] {
+            acme.set("key", &1).await.unwrap();
+            assert_eq!(acme.get::<i32>("key").await.unwrap(), Some(1));
+        }
+        server.run(false);
+        let begin = Instant::now();
+        let deadline = begin + Duration::from_secs(20);
+        let error = loop {
+            assert!(Instant::now() < deadline);
+            // For as long as its end is not heard, the near tier may answer.
+            if let Err(error) = strict.get::<i32>("key").await {
+                break xcore::Error::from(error);
+            }
+        };
+        assert_eq!(error.status(), 503);
+        while lenient.get::<i32>("key").await.unwrap().is_some() {
+            assert!(Instant::now() < deadline);
+        }
+        lenient.set("key", &2).await.unwrap();
+        server.run(true);
+        while strict.set("key", &3).await.is_err() {
+            assert!(Instant::now() < deadline, "it does not come back");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        while strict.get::<i32>("key").await.ok() != Some(Some(3)) {
+            assert!(Instant::now() < deadline, "it does not come back");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_app_starts_while_its_cache_is_away() {
+    let server = RedisServer::start();
+    server.run(false);
+    let rig = rig(&server, "redis", &[]).await;
+    let acme = rig.notes("acme").await.cache;
+    assert!(acme.get::<i32>("key").await.unwrap_err().is_unavailable());
+    server.run(true);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while acme.set("key", &1).await.is_err() {
+        assert!(Instant::now() < deadline, "it does not come back");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

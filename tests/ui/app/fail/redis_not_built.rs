@@ -1,0 +1,5 @@
+//@ yaml: cached
+
+xcore::app! {}
+
+fn main() {}
