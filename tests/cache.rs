@@ -74,18 +74,3 @@ async fn a_server_that_is_away_is_a_503_or_a_miss() {
         }
     }
 }
-
-#[tokio::test]
-async fn an_app_starts_while_its_cache_is_away() {
-    let server = RedisServer::start();
-    server.run(false);
-    let rig = rig(&server, "redis", &[]).await;
-    let acme = rig.notes("acme").await.cache;
-    assert!(acme.get::<i32>("key").await.unwrap_err().is_unavailable());
-    server.run(true);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while acme.set("key", &1).await.is_err() {
-        assert!(Instant::now() < deadline, "it does not come back");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
