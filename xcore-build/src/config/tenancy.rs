@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::Source;
 use super::plugin::to_json;
 use crate::settings::{
-    BaseDomain, Cidr, DefaultTenant, Flag, HeaderName, HostLabel, Kind, List, OneOf, PlanName, Span,
+    BaseDomain, Cidr, DefaultTenant, Flag, HeaderName, HostLabel, Keep, Kind, List, OneOf, PlanName, Span,
     SpanOrNone, TenantName, TenantPath, Whole, Word, Wrong, Wrongs, settings,
 };
 use crate::yaml::{Node, Value};
@@ -63,6 +63,8 @@ settings! {
         /// How long tenants are served from memory while the directory cannot be asked, because its database is away for
         /// example. `0`: not at all.
         stale_for: Duration = default SpanOrNone, "10m";
+        /// How long a tenant that was deleted can be restored; then its data is dropped. `0s`: it is dropped at once.
+        delete_after: Duration = default Keep, "7d";
         /// What a setting is for a tenant that has none of its own.
         settings: Json = default Members, "";
         /// Plan of the tenants that have none of their own, one of `plans`. Absent: they have no limits.

@@ -272,6 +272,7 @@ async fn assemble(
         version: version_of(&migrations, config.tenancy.db_role),
         migrations,
         steps: Turns::default(),
+        delete_after: config.tenancy.delete_after,
         hook_timeout: config.app.hook_timeout,
         entered: std::sync::Mutex::default(),
     };

@@ -9,7 +9,10 @@
 /// | failed | active | another try: `tenant create`, `tenant resume`, a start, a server that runs |
 /// | active | suspended | `tenant suspend` |
 /// | suspended | active | `tenant resume` |
-/// | provisioning, failed, active, suspended | deleting | `tenant delete` |
+/// | active, suspended | soft-deleted | `tenant delete`, until when is noted |
+/// | soft-deleted | active, suspended: what it was | `tenant restore` |
+/// | soft-deleted | deleting | the end of `tenancy.delete_after`, `tenant purge` |
+/// | provisioning, failed, active, suspended | deleting | `tenant purge`; `tenant delete` of what was never whole |
 /// | deleting | (nothing) | the end of the deletion |
 ///
 /// Nothing else is possible: each move is one statement that names the life and the state that it goes from.
@@ -22,7 +25,10 @@ pub enum State {
     Active,
     /// It is refused with its reason, and its jobs rest, until it is resumed. Its data is kept and migrated.
     Suspended,
-    /// Its data is being dropped. Not routable.
+    /// It was deleted and can be restored until its time is over: its data, keys and domains are kept and admit nobody, its jobs
+    /// rest. Not routable. A version that does not know the word leaves the tenant alone.
+    SoftDeleted,
+    /// Its data is being dropped, for good. Not routable.
     Deleting,
     /// Its creation did not come to its end; the reason is noted. Not routable. It is tried again, or deleted.
     Failed,
@@ -41,6 +47,11 @@ const MOVES: &[(State, State)] = &[
     // With another reason.
     (State::Suspended, State::Suspended),
     (State::Suspended, State::Active),
+    (State::Active, State::SoftDeleted),
+    (State::Suspended, State::SoftDeleted),
+    (State::SoftDeleted, State::Active),
+    (State::SoftDeleted, State::Suspended),
+    (State::SoftDeleted, State::Deleting),
     (State::Provisioning, State::Deleting),
     (State::Failed, State::Deleting),
     (State::Active, State::Deleting),
@@ -48,8 +59,8 @@ const MOVES: &[(State, State)] = &[
 ];
 
 impl State {
-    const KNOWN: [Self; 5] =
-        [Self::Provisioning, Self::Active, Self::Suspended, Self::Deleting, Self::Failed];
+    const KNOWN: [Self; 6] =
+        [Self::Provisioning, Self::Active, Self::Suspended, Self::SoftDeleted, Self::Deleting, Self::Failed];
 
     /// As it is stored and printed.
     #[must_use]
@@ -58,6 +69,7 @@ impl State {
             Self::Provisioning => "provisioning",
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::SoftDeleted => "soft-deleted",
             Self::Deleting => "deleting",
             Self::Failed => "failed",
             Self::Foreign => "unknown to this version",
@@ -70,12 +82,19 @@ impl State {
         MOVES.contains(&(self, next))
     }
 
+    /// Whether more is noted at this move than the state: until when the tenant can be restored, and to what. Such a move is made by
+    /// [`DirectoryStore::soft_delete`](super::DirectoryStore::soft_delete) and
+    /// [`restore`](super::DirectoryStore::restore) alone, so that neither is ever taken for another one.
+    pub(crate) fn is_soft(self, next: Self) -> bool {
+        next == Self::SoftDeleted || (self == Self::SoftDeleted && next != Self::Deleting)
+    }
+
     /// Whether a creation or a deletion was begun and has not come to its end.
     pub(crate) const fn is_unfinished(self) -> bool {
         matches!(self, Self::Provisioning | Self::Deleting | Self::Failed)
     }
 
-    /// Whether its data is whole, so that it has to be kept up to date.
+    /// Whether its data is whole and in use, so that it has to be kept up to date.
     pub(crate) const fn has_data(self) -> bool {
         matches!(self, Self::Active | Self::Suspended)
     }
@@ -100,14 +119,16 @@ mod tests {
         for state in State::KNOWN {
             assert_eq!(State::parse(state.as_str()), state);
         }
+        // What an older version takes for a state of another one.
+        assert_eq!(State::SoftDeleted.as_str(), "soft-deleted");
         assert_eq!(State::parse("hibernating"), State::Foreign);
         assert_eq!(State::parse(State::Foreign.as_str()), State::Foreign);
     }
 
     #[test]
     fn every_state_can_end_and_none_comes_back_from_there() {
-        use State::{Active, Deleting, Failed, Foreign, Provisioning, Suspended};
-        for state in [Provisioning, Active, Suspended, Failed] {
+        use State::{Active, Deleting, Failed, Foreign, Provisioning, SoftDeleted, Suspended};
+        for state in [Provisioning, Active, Suspended, Failed, SoftDeleted] {
             assert!(state.may_become(Deleting), "{state}");
             assert!(!Deleting.may_become(state) && !state.may_become(Provisioning), "{state}");
             assert!(!state.may_become(Foreign) && !Foreign.may_become(state), "{state}");
@@ -115,5 +136,15 @@ mod tests {
         // Half made data is never served, and whole data never taken for half made.
         assert!(!Provisioning.may_become(Suspended) && !Failed.may_become(Suspended));
         assert!(!Active.may_become(Failed) && !Suspended.may_become(Failed));
+        // What was never whole is not kept, and what comes back was whole.
+        assert!(!Deleting.may_become(SoftDeleted));
+        for state in [Provisioning, Failed] {
+            assert!(!state.may_become(SoftDeleted) && !SoftDeleted.may_become(state), "{state}");
+        }
+        for state in [Active, Suspended] {
+            assert!(state.may_become(SoftDeleted) && state.is_soft(SoftDeleted), "{state}");
+            assert!(SoftDeleted.may_become(state) && SoftDeleted.is_soft(state), "{state}");
+        }
+        assert!(!SoftDeleted.is_soft(Deleting) && !SoftDeleted.has_data() && !SoftDeleted.is_unfinished());
     }
 }

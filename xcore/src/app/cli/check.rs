@@ -76,6 +76,12 @@ pub(super) async fn check(
             }
             State::Provisioning => say("its creation was cut off; the next start finishes it")?,
             State::Foreign => say("in a state that this version does not know; a newer version made it")?,
+            State::SoftDeleted if !has_data => {
+                say(
+                    "it was deleted, and its database is missing, so it cannot be restored; `tenant purge` it",
+                )?;
+            }
+            State::SoftDeleted => {}
             State::Deleting => say("its deletion was cut off; the next start finishes it")?,
         }
     }

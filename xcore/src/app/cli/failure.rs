@@ -115,7 +115,8 @@ impl Failure {
             | Self::Tenancy(TenancyError::Unknown) => 4,
             Self::Action { error } if error.status() == axum::http::StatusCode::NOT_FOUND => 4,
             Self::Tenant(TenantError::Directory {
-                source: StoreError::Exists { .. } | StoreError::DomainTaken { .. },
+                source:
+                    StoreError::Exists { .. } | StoreError::SoftDeleted { .. } | StoreError::DomainTaken { .. },
             }) => 5,
             Self::LeftToDo => 6,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
