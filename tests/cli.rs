@@ -42,6 +42,10 @@ fn exit_codes_tell_a_script_what_happened() {
         (2, &["call", "echo", "whose", "--tenant", "a:b"], "a:b"),
         // Not there, or there already.
         (4, &["tenant", "delete", "nobody", "--yes"], "nobody"),
+        (4, &["tenant", "purge", "nobody", "--yes"], "nobody"),
+        (4, &["tenant", "restore", "nobody"], "nobody"),
+        (1, &["tenant", "restore", "first"], "nothing to restore"),
+        (2, &["tenant", "purge", "first"], "--yes"),
         (4, &["call", "nobody", "whose"], "nobody"),
         (4, &["call", "echo", "nothing"], "nothing"),
         (4, &["call", "echo", "whose", "--tenant", "nobody"], "tenant"),
@@ -144,12 +148,43 @@ fn a_tenant_that_the_command_line_creates_or_deletes_comes_and_goes_while_a_serv
     let written = wire::post(server.address, "late", "/v1/notes", &json!({ "text": "mine" })).unwrap();
     assert_eq!(written.status, 201);
 
-    rig.succeed(&["tenant", "delete", "late", "--yes"]);
+    rig.succeed(&["tenant", "delete", "late", "--now", "--yes"]);
     eventually(|| (whose() == 404).then_some(()));
     assert!(!rig.tenants_on_disk().contains("late"));
     rig.succeed(&["tenant", "create", "late"]);
     eventually(|| (whose() == 200).then_some(()));
     assert_eq!(wire::get(server.address, "late", "/v1/notes").unwrap().json(), json!([]));
+    server.stop();
+}
+
+#[test]
+fn a_tenant_that_the_command_line_deletes_can_be_restored_while_a_server_runs() {
+    let rig = rig();
+    let server = rig.serve();
+    let whose = || wire::get(server.address, "acme", "/v1/echo").unwrap().status;
+    assert_eq!(whose(), 200);
+    let said = rig.succeed(&["tenant", "delete", "acme", "--yes"]);
+    assert!(said.contains("`tenant restore acme` until 20"), "{said}");
+    eventually(|| (whose() == 404).then_some(()));
+    assert!(rig.tenants_on_disk().contains("acme"));
+    let until = said.trim().rsplit(' ').next().unwrap();
+    let listed = rig.succeed(&["tenant", "list"]);
+    let words: Vec<&str> =
+        listed.lines().find(|line| line.starts_with("acme")).unwrap().split_whitespace().collect();
+    assert_eq!(words, ["acme", "soft-deleted", "-", "until", until]);
+    let shown: Value = serde_json::from_str(&rig.succeed(&["tenant", "show", "acme"])).unwrap();
+    assert_eq!((&shown["state"], &shown["delete_after"]), (&json!("soft-deleted"), &json!(until)));
+    assert!(rig.succeed(&["check"]).contains("all is well"));
+    let taken = ends_with(&rig, 5, &["tenant", "create", "acme"]);
+    assert!(taken.contains("tenant restore acme") && taken.contains("tenant purge acme"), "{taken}");
+    assert_eq!(rig.succeed(&["tenant", "restore", "acme"]), "acme is active\n");
+    eventually(|| (whose() == 200).then_some(()));
+    // What is purged is gone, whether it was deleted before or not.
+    rig.succeed(&["tenant", "delete", "globex", "--yes"]);
+    for tenant in ["acme", "globex"] {
+        assert!(rig.succeed(&["tenant", "purge", tenant, "--yes"]).contains("for good"));
+        assert!(!rig.tenants_on_disk().contains(tenant));
+    }
     server.stop();
 }
 

@@ -140,7 +140,7 @@ fn a_tenant_whose_creation_or_deletion_is_killed_is_whole_or_gone_after_the_next
     let mut deleted = BTreeSet::new();
     for moment in 0..MOMENTS {
         let name = format!("k{moment}");
-        if killed_after(&rig, &["tenant", "delete", &name, "--yes"], whole * moment / MOMENTS) {
+        if killed_after(&rig, &["tenant", "purge", &name, "--yes"], whole * moment / MOMENTS) {
             deleted.insert(name);
         }
     }
@@ -180,9 +180,9 @@ fn one_tenant_created_and_deleted_by_many_processes_at_once_is_whole_or_gone() {
         };
         let children = [
             spawn(&["tenant", "create", &name]),
-            spawn(&["tenant", "delete", &name, "--yes"]),
+            spawn(&["tenant", "purge", &name, "--yes"]),
             spawn(&["tenant", "create", &name]),
-            spawn(&["tenant", "delete", &name, "--yes"]),
+            spawn(&["tenant", "purge", &name, "--yes"]),
         ];
         for mut child in children {
             // Done, not there, or there already.

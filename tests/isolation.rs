@@ -374,7 +374,7 @@ async fn tenants_come_and_go_while_others_work() {
         write(&ctx, "mine").await;
         ctx.cache.set("seen", &round).await.unwrap();
         ctx.scheduler.cron("mine", "0 0 3 * * *", NotesJobs::tally()).await.unwrap();
-        rig.app().instance().tenants().delete(&id).await.unwrap();
+        rig.app().instance().tenants().purge(&id).await.unwrap();
         assert_eq!(rig.get("fleeting", "/v1/echo").await.problem(), "unknown-tenant");
         assert!(note::Entity::find().all(&ctx.db).await.is_err(), "a context outlives its tenant");
         assert!(!rig.app().folder().join("tenants/fleeting.db").exists());
@@ -389,7 +389,7 @@ async fn creating_and_deleting_one_tenant_at_once_leaves_it_whole_or_gone() {
     for round in 0..10 {
         let id = xcore::TenantId::parse(&format!("race{round}")).unwrap();
         let (created, again, deleted) =
-            tokio::join!(tenants().create(&id), tenants().create(&id), tenants().delete(&id));
+            tokio::join!(tenants().create(&id), tenants().create(&id), tenants().purge(&id));
         assert!(created.is_ok() || again.is_ok() || deleted.is_ok(), "{created:?} {again:?} {deleted:?}");
         let known: BTreeSet<String> =
             tenants().list().await.unwrap().iter().map(|record| record.id.to_string()).collect();

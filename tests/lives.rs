@@ -108,7 +108,7 @@ async fn two_lives(rig: &Rig) -> (NotesContext, NotesContext) {
     let written = rig.post("fleeting", "/v1/notes", json!({ "text": "of the first" })).await;
     assert_eq!(written.status, 201);
     let first = rig.notes("fleeting").await;
-    rig.app().instance().tenants().delete(&tenant).await.unwrap();
+    rig.app().instance().tenants().purge(&tenant).await.unwrap();
     rig.app().tenant("fleeting").await.unwrap();
     (first, rig.notes("fleeting").await)
 }
@@ -305,7 +305,7 @@ async fn a_half_deleted_tenant_of_an_open_directory_is_not_served() {
     place.tell("deleted", "acme", "stay");
     let deleting = tokio::spawn({
         let app = app.clone();
-        async move { app.tenants().delete(&id("acme")).await }
+        async move { app.tenants().purge(&id("acme")).await }
     });
     place.until_said("probe deleted acme").await;
     assert_eq!(status(&app, "acme").await, 503);
@@ -346,7 +346,7 @@ async fn a_deletion_that_was_given_up_is_finished_by_itself() {
     place.tell("deleted", "acme", "stay");
     let tenant = id("acme");
     tokio::select! {
-        ended = app.tenants().delete(&tenant) => panic!("{ended:?}"),
+        ended = app.tenants().purge(&tenant) => panic!("{ended:?}"),
         () = place.until_said("probe deleted acme") => {}
     }
     assert_eq!(status(&app, "acme").await, 404);
@@ -362,7 +362,7 @@ async fn a_hook_that_fails_keeps_no_other_from_a_deletion() {
         let place = Place::new();
         let app = place.start(&[("app.hook_timeout", "100ms")]).await;
         place.tell("deleted", "acme", what);
-        timeout(PATIENCE, app.tenants().delete(&id("acme"))).await.unwrap().unwrap();
+        timeout(PATIENCE, app.tenants().purge(&id("acme"))).await.unwrap().unwrap();
         // The hooks run in the reverse order of the start, so the desk comes after the probe.
         assert_eq!(place.count("probe deleted acme"), 1);
         assert_eq!(place.count(r#"{"deleted":"acme"}"#), 1, "after a hook that was told: {what}");
@@ -381,7 +381,7 @@ async fn a_hook_of_a_new_tenant_may_add_a_job() {
     };
     jobs("at the start").await;
     for _ in 0..2 {
-        app.tenants().delete(&id("acme")).await.unwrap();
+        app.tenants().purge(&id("acme")).await.unwrap();
         app.tenants().create(&id("acme")).await.unwrap();
         jobs("created again").await;
     }
@@ -410,7 +410,7 @@ async fn a_tenant_that_could_not_be_migrated_is_served_once_it_was_made_anew() {
     place.change("tenants/acme.db", &["DELETE FROM xcore_migrations_notes"]).await;
     let app = place.start(&[]).await;
     assert_eq!((status(&app, "acme").await, status(&app, "globex").await), (503, 200));
-    app.tenants().delete(&id("acme")).await.unwrap();
+    app.tenants().purge(&id("acme")).await.unwrap();
     assert_eq!(status(&app, "acme").await, 404);
     app.tenants().create(&id("acme")).await.unwrap();
     assert_eq!(status(&app, "acme").await, 200);

@@ -10,6 +10,7 @@
 #   tests/mutants.sh template   what is refused as a template of tenants: about a minute each, with a PostgreSQL server
 #   tests/mutants.sh archive    what keeps archives honest: about two minutes each
 #   tests/mutants.sh rename     what keeps a renamed tenant from the next of its name: about a minute each
+#   tests/mutants.sh lives      what keeps deletions and restorations whole: about two minutes each
 #
 # Works on a copy in target/mutants. A mutant that no test notices is printed and makes the script fail.
 set -uo pipefail
@@ -214,6 +215,30 @@ if [[ $what == all || $what == cache ]]; then
     mutate xcore/src/cache/redis/link.rs 'if std::mem::take\(&mut may_repeat\)' 'if false'
     mutate xcore/src/cache/redis/nodes.rs 'is_at_rest \|\| self\.earlier' 'true || is_at_rest || self.earlier'
     mutate xcore/src/cache/load.rs '\*turn = Some\(Outcome::Loaded\(bytes\)\);' ''
+fi
+
+if [[ $what == all || $what == lives ]]; then
+    tests=(cargo test -q -p xcore-tests --all-features --test kills a_deletion_that_is_killed_at_any_step_is_finished_in_files)
+    # The directory forgets a tenant before its data is gone.
+    mutate xcore/src/app/lifecycle.rs 'reached\(Step::PurgeClaimed\);' \
+        'self.store().remove(id, self.record(id).await?.life).await?; reached(Step::PurgeClaimed);'
+    # Its data is dropped before the directory says so.
+    mutate xcore/src/app/lifecycle.rs 'self\.check_deletable\(id\)\?;' \
+        'if let (Some(database), claim) = (self.database_of(&self.record(id).await?).unwrap(), self.claim(id, true).await?) { database.remove(id, claim.held.as_ref().unwrap().as_ref()).await.unwrap(); } reached(Step::PurgeLifeEnded);'
+    tests=(cargo test -q -p xcore --lib --all-features db::postgres::tests::claims)
+    mutate xcore/src/db/postgres/service.rs 'claim\.check\(\)\.await\?;' ''
+    tests=(cargo test -q -p xcore --lib --all-features db::postgres::tests::dropping)
+    mutate xcore/src/db/postgres/dropping.rs 'all > budget' 'false'
+    mutate xcore/src/db/postgres/dropping.rs 'if has_no_locks\(&error\) && part' 'if false && part'
+    tests=(cargo test -q -p xcore --lib --all-features app::directory_soft)
+    mutate xcore/src/app/directory_table.rs ' \|\| from\.is_soft\(to\)' ''
+    mutate xcore/src/app/directory_soft.rs '\.filter\(tenant::Column::DeleteAfter[^\n]*' ''
+    tests=(cargo test -q -p xcore-tests --all-features --test deletion)
+    mutate xcore/src/app/deletion.rs 'self\.runtime\.admission\.directory\.end_life\(id, life\);' ''
+    mutate xcore/src/tenancy/directory.rs 'self\.lives\.end_life\(&record\.id, record\.life\);' ''
+    mutate xcore/src/app/watch.rs 'State::SoftDeleted => record\.is_overdue\(\),' 'State::SoftDeleted => false,'
+    mutate xcore/src/app/lifecycle.rs ' \|\| record\.is_overdue\(\)\)' ')'
+    mutate xcore/src/app/deletion.rs 'if record\.version\.as_deref\(\) != ' 'if false && record.version.as_deref() != '
 fi
 
 echo

@@ -68,7 +68,7 @@ async fn of_several_that_create_or_delete_one_tenant_each_finds_it_whole_or_gone
         for app in [&one, &two] {
             eventually("the tenant on both", async || status(app, "initech").await == 200).await;
         }
-        let gone = tokio::join!(one.tenants().delete(&id), two.tenants().delete(&id));
+        let gone = tokio::join!(one.tenants().purge(&id), two.tenants().purge(&id));
         assert!(gone.0.is_ok() || gone.1.is_ok(), "{gone:?}");
         assert!(one.tenants().list().await.unwrap().iter().all(|record| record.id != id));
         for app in [&one, &two] {
@@ -108,7 +108,7 @@ async fn a_tenant_deleted_by_one_instance_is_gone_for_a_context_that_another_one
         }
         ended
     });
-    one.tenants().delete(&id).await.unwrap();
+    one.tenants().purge(&id).await.unwrap();
     one.tenants().create(&id).await.unwrap();
     eventually("the new tenant on the other one", async || status(&two, "acme").await == 200).await;
     let new = context(&two, "acme").await;
@@ -153,7 +153,7 @@ async fn stuck_hooks_keep_no_other_tenant_from_being_created() {
     .await;
     let free = TenantId::parse("free").unwrap();
     app.tenants().create(&free).await.unwrap();
-    app.tenants().delete(&free).await.unwrap();
+    app.tenants().purge(&free).await.unwrap();
     for tenant in &stuck {
         std::fs::remove_file(told(tenant)).unwrap();
     }
@@ -197,7 +197,7 @@ async fn an_app_is_moved_from_one_kind_of_role_to_another_by_a_start() {
         }
         program.succeed(&["tenant", "create", "initech"]);
         assert_eq!(wire::get(server.address, "initech", "/v1/notes").unwrap().json(), json!([]), "{role}");
-        program.succeed(&["tenant", "delete", "initech", "--yes"]);
+        program.succeed(&["tenant", "purge", "initech", "--yes"]);
         assert!(program.succeed(&["--env", "production", "check"]).contains("all is well"), "{role}");
         server.stop();
     }
@@ -368,6 +368,10 @@ async fn known_tenants_are_served_while_the_database_is_away_and_all_is_as_befor
     assert_eq!(whose(&app, "globex").await.0.status, 200);
     app.tenants().suspend(&suspended, Some("why")).await.unwrap();
     assert_eq!((whose(&app, "acme").await.0.status, whose(&app, "globex").await.0.status), (200, 403));
+    let deleted = TenantId::parse("initech").unwrap();
+    app.tenants().create(&deleted).await.unwrap();
+    assert_eq!(whose(&app, "initech").await.0.status, 200);
+    app.tenants().delete(&deleted).await.unwrap().expect("it can be restored");
     for (away, back) in [("freeze", "thaw"), ("stop", "start")] {
         server.tell(away);
         let told = Instant::now();
@@ -382,6 +386,8 @@ async fn known_tenants_are_served_while_the_database_is_away_and_all_is_as_befor
             served += 1;
             let globex = whose(&app, "globex").await.0.status;
             assert!([403, 503].contains(&globex), "a suspended tenant was served");
+            let initech = whose(&app, "initech").await.0.status;
+            assert!([404, 503].contains(&initech), "a deleted tenant was served");
             let (nobody, took) = whose(&app, &format!("nobody{away}{served}")).await;
             if since.is_some() || nobody.status != 404 {
                 assert_eq!((nobody.status, nobody.header("retry-after")), (503, Some("1")), "{nobody:?}");

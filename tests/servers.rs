@@ -94,7 +94,7 @@ async fn tenants_are_spread_and_each_is_made_served_and_dropped_on_its_server() 
         let there = if record.server.as_deref() == Some("eu") { &eu } else { &us };
         assert!(there.iter().any(|name| name == record.id.as_str()), "{record:?}");
     }
-    app.tenants().delete(&id("chosen")).await.unwrap();
+    app.tenants().purge(&id("chosen")).await.unwrap();
     assert!(!place.schemas(&place.us).await.contains(&"chosen".to_owned()));
     assert_eq!(place.schemas(&place.eu).await, eu);
     let unknown = app.tenants().create_on(&id("lost"), "asia").await.unwrap_err().to_string();
@@ -123,7 +123,7 @@ async fn one_server_grows_to_two_and_a_tenant_whose_server_is_not_named_any_more
     let less = place.app(&place.both()[..1]).await;
     assert_eq!(status(&less, "acme").await, 200);
     assert_eq!(status(&less, "initech").await, 503);
-    let refused = less.tenants().delete(&id("initech")).await.unwrap_err();
+    let refused = less.tenants().purge(&id("initech")).await.unwrap_err();
     let source = std::error::Error::source(&refused).unwrap().to_string();
     assert!(source.contains("`initech`") && source.contains("`us`"), "{source}");
     less.shutdown().await;

@@ -22,7 +22,14 @@ async fn a_key_and_a_domain_end_with_their_tenant() {
     };
     assert_eq!(by_key().await, "initech");
     site.check("h=initech.test", "initech").await;
-    tenants.delete(&id("initech")).await.unwrap();
+    // Kept, and of no use, until it is restored.
+    tenants.delete(&id("initech")).await.unwrap().expect("it can be restored");
+    assert_eq!(by_key().await, "404 unknown-tenant");
+    site.check("h=initech.test", "404 unknown-tenant").await;
+    tenants.restore(&id("initech")).await.unwrap();
+    assert_eq!(by_key().await, "initech");
+    site.check("h=initech.test", "initech").await;
+    tenants.purge(&id("initech")).await.unwrap();
     assert_eq!(by_key().await, "401 credential-not-accepted");
     site.check("h=initech.test", "400 missing-tenant").await;
     // Another tenant of the name has nothing of the first.

@@ -2,6 +2,8 @@
 //! byte by byte ([`wire`]).
 #![allow(clippy::unwrap_used, reason = "a test without its harness has nothing to say")]
 
+pub mod chaos;
+mod kills;
 pub mod plugins;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -10,6 +12,7 @@ mod redis;
 mod rig;
 pub mod wire;
 
+pub use kills::Victim;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresServer;
 pub use program::{Program, Server, eventually};

@@ -113,7 +113,19 @@ impl Program {
     /// When it does not.
     #[track_caller]
     pub fn serve(&self) -> Server {
+        self.try_serve(&[]).unwrap_or_else(|said| panic!("the server did not start: {said}"))
+    }
+
+    /// Starts the server in an environment of its own and waits until it listens.
+    ///
+    /// # Errors
+    /// What it said, when it does not.
+    ///
+    /// # Panics
+    /// When it cannot be run at all.
+    pub fn try_serve(&self, environment: &[(&str, &str)]) -> Result<Server, String> {
         let mut command = self.command(["serve"]);
+        command.envs(environment.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (lines, printed) = mpsc::channel();
         let stdout = child.stdout.take().unwrap();
@@ -142,9 +154,10 @@ impl Program {
         }
         let Some(address) = address else {
             let _ = child.kill();
-            panic!("the server did not start: {greeting}{}", log.join().unwrap_or_default());
+            let _ = child.wait();
+            return Err(format!("{greeting}{}", log.join().unwrap_or_default()));
         };
-        Server { child, address, greeting, log: Some(log) }
+        Ok(Server { child, address, greeting, log: Some(log) })
     }
 
     /// The names of the tenants that have a file.

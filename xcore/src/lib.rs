@@ -10,6 +10,7 @@ pub mod app;
 pub mod cache;
 pub mod db;
 mod error;
+mod faults;
 mod http;
 mod observe;
 mod plugin;

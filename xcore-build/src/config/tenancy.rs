@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::Source;
 use super::plugin::to_json;
 use crate::settings::{
-    BaseDomain, Cidr, DefaultTenant, Flag, HeaderName, HostLabel, Kind, List, OneOf, PlanName, Span,
+    BaseDomain, Cidr, DefaultTenant, Flag, HeaderName, HostLabel, Keep, Kind, List, OneOf, PlanName, Span,
     SpanOrNone, TenantName, TenantPath, Whole, Word, Wrong, Wrongs, settings,
 };
 use crate::yaml::{Node, Value};
@@ -69,6 +69,8 @@ settings! {
         /// How many migrations of this program a tenant's data may lack, because they could not be applied, and still be served. `0`:
         /// such a tenant is refused with 503.
         accept_older: u32 = default Whole<0, 1000>, "0";
+        /// How long a tenant that was deleted can be restored; then its data is dropped. `0s`: it is dropped at once.
+        delete_after: Duration = default Keep, "7d";
         /// What a setting is for a tenant that has none of its own.
         settings: Json = default Members, "";
         /// Plan of the tenants that have none of their own, one of `plans`. Absent: they have no limits.

@@ -66,6 +66,42 @@ impl Kind for SpanOrNone {
     }
 }
 
+/// How long something is kept: up to ten years, or `0s` for not at all.
+pub(crate) struct Keep;
+
+impl Kind for Keep {
+    type Value = Duration;
+
+    fn expected() -> String {
+        "`0s`, or a duration such as `12h`, `7d` or `90d`".to_owned()
+    }
+
+    fn read(node: &Node) -> Result<Duration, Wrongs> {
+        let text = text_of::<Self>(node)?;
+        if text == "0" {
+            return Ok(Duration::ZERO);
+        }
+        let Some((number, unit)) = split(text) else {
+            return Err(with_unit::<Self>(node, "d").into());
+        };
+        let seconds: u64 = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 24 * 3600,
+            _ => return Err(Wrong::expected::<Self>(node).help("the units are s, m, h and d").into()),
+        };
+        match number.checked_mul(seconds).map(Duration::from_secs) {
+            Some(duration) if duration <= 3650 * DAY => Ok(duration),
+            _ => Err(Wrong::new("must be at most `3650d`").into()),
+        }
+    }
+
+    fn json_schema() -> Json {
+        json!({ "anyOf": [{ "const": 0 }, { "type": "string", "pattern": "^[0-9]+(s|m|h|d)$" }] })
+    }
+}
+
 /// A size of at least a byte, such as `512B`, `64KiB`, `2MiB` or `1GiB`.
 pub(crate) struct Size;
 

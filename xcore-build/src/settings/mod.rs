@@ -19,7 +19,7 @@ mod servers;
 pub(crate) use credential::{Audience, ClaimName, JwksUrl, PublicKey, RequestHeader, Secret, Text};
 pub(crate) use kind::{Flag, Kind, OneOf, Whole, Word, Wrong, Wrongs};
 pub(crate) use list::List;
-pub(crate) use measure::{Size, Span, SpanOrNone};
+pub(crate) use measure::{Keep, Size, Span, SpanOrNone};
 pub(crate) use name::{AppName, DefaultTenant, PlanName, TenantName, TimeZone, is_plan_name, is_plugin_name};
 pub(crate) use network::{
     BaseDomain, HeaderName, Listen, Prefix, PublicUrl, ServerUrl, StorageUrl, host_of, is_address,

@@ -284,6 +284,7 @@ async fn assemble(
         spare_taken: Arc::default(),
         said_impossible: std::sync::Once::new(),
         isolates_data: config.tenancy.isolate_db,
+        delete_after: config.tenancy.delete_after,
         hook_timeout: config.app.hook_timeout,
         entered: std::sync::Mutex::default(),
     };

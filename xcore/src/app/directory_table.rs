@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
@@ -14,6 +15,7 @@ use sea_orm::{
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 use super::directory_columns::{Columns, text_of};
+use super::directory_soft::SoftDeletion;
 use super::directory_versions::{self, Versions};
 use crate::db::{DIRECTORY_CHANNEL, SharedDb};
 use crate::tenancy::{Change, DataVersion, DirectoryStore, State, StoreError, TenantId, TenantRecord};
@@ -48,6 +50,9 @@ pub(super) mod tenant {
         pub other_name: Option<String>,
         /// The state that one which is renaming comes into, or goes back to.
         pub next_state: Option<String>,
+        /// Until when it can be restored, and the state that it had. Of a soft-deleted one only.
+        pub delete_after: Option<i64>,
+        pub state_before: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -88,6 +93,7 @@ impl MigratorTrait for DirectoryMigrator {
             Box::new(Versions),
             Box::new(super::directory_rename::Columns),
             Box::new(crate::scheduler::JobTables),
+            Box::new(SoftDeletion),
         ]
     }
 }
@@ -200,7 +206,13 @@ impl DirectoryTable {
         match tenant::Entity::insert(row).exec_without_returning(&change).await {
             Ok(_) => {}
             Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
-                return Err(StoreError::Exists { id: *id });
+                drop(change);
+                return Err(match self.find(id).await? {
+                    Some(TenantRecord { state: State::SoftDeleted, delete_after, .. }) => {
+                        StoreError::SoftDeleted { id: *id, delete_after }
+                    }
+                    _ => StoreError::Exists { id: *id },
+                });
             }
             Err(error) => return Err(failed(error)),
         }
@@ -289,7 +301,7 @@ impl DirectoryStore for DirectoryTable {
         to: State,
         reason: Option<&str>,
     ) -> Result<bool, StoreError> {
-        if !from.may_become(to) {
+        if !from.may_become(to) || from.is_soft(to) {
             return Err(StoreError::Illegal { id: *id, from, to });
         }
         let now = now();
@@ -299,6 +311,11 @@ impl DirectoryStore for DirectoryTable {
             .col_expr(tenant::Column::State, Expr::value(to.as_str()))
             .col_expr(tenant::Column::Reason, Expr::value(reason.map(str::to_owned)))
             .col_expr(tenant::Column::UpdatedAt, Expr::value(now));
+        if from == State::SoftDeleted {
+            update = update
+                .col_expr(tenant::Column::DeleteAfter, Expr::value(None::<i64>))
+                .col_expr(tenant::Column::StateBefore, Expr::value(None::<String>));
+        }
         if from != to {
             update = update.col_expr(tenant::Column::Since, Expr::value(now));
         }
@@ -315,6 +332,29 @@ impl DirectoryStore for DirectoryTable {
         }
         change.commit().await.map_err(failed)?;
         Ok(true)
+    }
+
+    async fn soft_delete(
+        &self,
+        id: &TenantId,
+        life: i64,
+        from: State,
+        delete_after: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.note_soft_deletion(id, life, from, delete_after).await
+    }
+
+    async fn restore(&self, id: &TenantId, life: i64) -> Result<Option<State>, StoreError> {
+        self.undo_soft_deletion(id, life).await
+    }
+
+    async fn end_soft_deletion(
+        &self,
+        id: &TenantId,
+        life: i64,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.note_end(id, life, now).await
     }
 
     async fn change(&self, id: &TenantId, alter: &Change<'_>) -> Result<(), StoreError> {
@@ -421,6 +461,7 @@ fn record(row: tenant::Model) -> Option<TenantRecord> {
         server: row.server.map(Arc::from),
         reason: row.reason,
         other_name: row.other_name.and_then(|name| TenantId::parse(&name).ok()),
+        delete_after: row.delete_after.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
         profile,
         times,
     })

@@ -21,14 +21,17 @@ impl JobRunner for AppJobs {
             let app = app.upgrade().ok_or_else(|| refused(JobError::Leaving))?;
             // Admission at run time: a tenant that was deleted since the tick does not run.
             let mut admitted = app.tenants.admit(&run.tenant).await;
-            if matches!(admitted, Err(TenancyError::Suspended(_))) {
-                // Its jobs do not rest yet, or do no longer: another process has moved it a moment ago.
-                app.tenants.rest(&run.tenant).await.map_err(refused)?;
+            let mut rests = false;
+            if matches!(admitted, Err(TenancyError::Suspended(_) | TenancyError::Unknown)) {
+                // Its jobs do not rest yet, or do no longer: another process has moved it a moment ago. One that is soft-deleted is
+                // unknown, and its runs are kept, too.
+                rests = app.tenants.rest(&run.tenant).await.map_err(refused)?;
                 app.runtime.admission.directory.forget(&run.tenant);
                 admitted = app.tenants.admit(&run.tenant).await;
             }
             let tenant = admitted.map_err(|problem| match problem {
                 TenancyError::Suspended(_) => JobFailure::Suspended,
+                TenancyError::Unknown if rests => JobFailure::Suspended,
                 problem => refused(problem),
             })?;
             let _place = tenant.take_job_place().map_err(|most| JobFailure::Crowded { most })?;

@@ -13,6 +13,7 @@ use super::claimed::Claimed;
 use super::watch::NOTICED;
 use super::{TenantError, Tenants};
 use crate::error::Error;
+use crate::faults::{Step, reached};
 use crate::plugin::{AnyMounted, TenantHook, chain};
 use crate::tenancy::{State, StoreError, Tenant, TenantId, TenantRecord};
 
@@ -25,15 +26,14 @@ const LONGEST_REASON: usize = 2_000;
 impl Tenants {
     /// Marks a tenant as deleting, so that no process admits it any more.
     pub(super) async fn begin_deleting(&self, id: &TenantId) -> Result<(), TenantError> {
-        if self.runtime.admission.default == Some(*id) {
-            return Err(TenantError::IsDefault { id: *id });
-        }
+        self.check_deletable(id)?;
         // Whichever state it was in: an unfinished creation is deleted as well.
         match self.move_to(id, State::Deleting, None).await {
             // Begun before.
             Err(TenantError::Directory { source: StoreError::Illegal { from: State::Deleting, .. } }) => {}
             moved => moved?,
         }
+        reached(Step::PurgeNoted);
         self.runtime.admission.directory.forget(id);
         Ok(())
     }
@@ -61,13 +61,15 @@ impl Tenants {
     /// is logged: it is not routable, and the others must not wait for it.
     pub(super) async fn recover(&self, ensure: &[TenantId]) -> Result<(), TenantError> {
         let all = self.store().list().await?;
-        let unfinished = all.iter().filter(|record| record.state.is_unfinished());
+        let unfinished = all.iter().filter(|record| record.state.is_unfinished() || record.is_overdue());
         let mut work: BTreeMap<TenantId, Option<&TenantRecord>> =
             ensure.iter().map(|id| (*id, None)).collect();
         work.extend(unfinished.map(|record| (record.id, Some(record))));
         let recovering = stream::iter(work).for_each_concurrent(RECOVERED_AT_ONCE, async |(id, begun)| {
             let is_free = match begun {
-                Some(record) => self.finish(record).await && record.state == State::Deleting,
+                Some(record) => {
+                    self.finish(record).await && !matches!(record.state, State::Provisioning | State::Failed)
+                }
                 None => true,
             };
             if is_free && ensure.contains(&id) {
@@ -85,6 +87,9 @@ impl Tenants {
             Err(TenantError::Directory {
                 source: StoreError::Exists { .. } | StoreError::ReadOnly { .. },
             }) => {}
+            Err(TenantError::Directory { source: deleted @ StoreError::SoftDeleted { .. } }) => {
+                warn!("{deleted}; `tenancy.ensure` names it, and makes it anew when it is gone");
+            }
             Err(problem) => {
                 error!(tenant = %id, error = %chain(&problem), "a tenant of xcore.yaml cannot be created yet");
             }
@@ -96,11 +101,17 @@ impl Tenants {
         let (work, finished) = match record.state {
             State::Provisioning | State::Failed => ("creation", self.finish_creating(&record.id).await),
             State::Deleting => ("deletion", self.finish_deleting(&record.id).await),
+            State::SoftDeleted if record.is_overdue() => {
+                ("deletion", self.finish_soft_deletion(record).await)
+            }
             State::Renaming => ("renaming", self.finish_renaming(&record.id).await),
             // A reserved name is the affair of the tenant that gets it.
-            State::Active | State::Suspended | State::Importing | State::Reserved | State::Foreign => {
-                return true;
-            }
+            State::Active
+            | State::Suspended
+            | State::SoftDeleted
+            | State::Importing
+            | State::Reserved
+            | State::Foreign => return true,
         };
         match &finished {
             Ok(()) => info!(tenant = %record.id, work, "finished what was begun"),
@@ -115,6 +126,7 @@ impl Tenants {
     pub(super) async fn finish_creating(&self, id: &TenantId) -> Result<(), TenantError> {
         let _turn = self.steps.of(id).await;
         let claim = self.claim(id, false).await?;
+        reached(Step::CreateClaimed);
         let half_made = [State::Provisioning, State::Failed];
         let Some(record) = self.record_in(id, &half_made).await? else { return Ok(()) };
         let made = self.make(&record, &claim).await;
@@ -149,15 +161,22 @@ impl Tenants {
                 .await
                 .map_err(|source| TenantError::Jobs { id: *id, source })?;
         }
+        reached(Step::CreateJobsOpened);
         let tenant = directory.living(record);
         for plugin in &self.plugins {
             self.hook(plugin.as_ref(), TenantHook::Created, &tenant).await?;
+            reached(Step::CreateHookRun);
         }
         claim.check().await?;
         let is_still_wanted = self.store().advance(id, record.life, record.state, State::Active).await?;
+        reached(Step::CreateActive);
         directory.release(id);
         directory.forget(id);
-        if is_still_wanted { self.activate_jobs(id, record.life).await } else { Ok(()) }
+        if is_still_wanted {
+            self.activate_jobs(id, record.life).await?;
+        }
+        reached(Step::CreateJobsGiven);
+        Ok(())
     }
 
     /// A directory without states admits whoever has data: nobody until all of it is there, and nobody once some of it may
@@ -173,19 +192,27 @@ impl Tenants {
         let failed = |source| TenantError::Data { id: *id, step: "made", source };
         let mut is_whole = false;
         if let Some(database) = self.database_of(record).map_err(failed)? {
-            is_whole = self.take_spare(id, database).await;
-            if !is_whole {
-                is_whole = database.replay(id, &self.migrations).await.map_err(failed)?;
-            }
-            if !is_whole {
+            is_whole = self.take_spare(id, database).await
+                || database.replay(id, &self.migrations).await.map_err(failed)?;
+            if is_whole {
+                reached(Step::CreateReplayed);
+            } else {
                 database.provision(id).await.map_err(failed)?;
+                reached(Step::CreateProvisioned);
             }
         }
         if let Some(cache) = &self.runtime.cache {
             // An entry that slipped in while an earlier tenant of this name was deleted.
             cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
         }
-        if is_whole { self.note_version(record).await } else { self.migrate_as(record).await.map(drop) }
+        reached(Step::CreateCacheEmptied);
+        if is_whole {
+            self.note_version(record).await?;
+        } else {
+            self.migrate_as(record).await?;
+        }
+        reached(Step::CreateVersionNoted);
+        Ok(())
     }
 
     /// Goes on with a deletion, from whatever step it has reached.
@@ -197,11 +224,14 @@ impl Tenants {
         // From here on, contexts that are still held somewhere in this process can do nothing more, also when it is another
         // process that has the claim and does the rest.
         self.runtime.admission.directory.end(id);
+        reached(Step::PurgeLifeEnded);
         // Refused beside a server, before any hook has run: the server does all of it.
         let claim = self.claim(id, true).await?;
+        reached(Step::PurgeClaimed);
         let Some(record) = self.record_in(id, &[State::Deleting]).await? else { return Ok(()) };
         self.hold_if_stateless(id);
         self.leave(id, record.life).await?;
+        reached(Step::PurgeJobsTaken);
         let dropping = |source| TenantError::Data { id: *id, step: "dropped", source };
         let database = self.database_of(&record).map_err(dropping)?;
         let has_data = match database {
@@ -215,6 +245,7 @@ impl Tenants {
                     // A tenant whose hook cannot succeed must still be deletable.
                     warn!(tenant = %id, error = %chain(&problem), "deleting the tenant all the same");
                 }
+                reached(Step::PurgeHookRun);
             }
         }
         // The hooks' own.
@@ -229,12 +260,15 @@ impl Tenants {
                 Err(source) => return Err(dropping(source)),
             }
         }
+        reached(Step::PurgeDataDropped);
         claim.check().await?;
         // Last, when nobody is left who could write into it.
         if let Some(cache) = &self.runtime.cache {
             cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
         }
+        reached(Step::PurgeCacheEmptied);
         self.store().remove(id, record.life).await?;
+        reached(Step::PurgeForgotten);
         // What was wrong with its data went with it.
         self.runtime.admission.directory.release(id);
         self.runtime.admission.directory.forget(id);
@@ -287,22 +321,29 @@ impl Tenants {
         Ok(())
     }
 
-    /// Lets the jobs of a suspended tenant rest, unless it was resumed meanwhile.
-    pub(super) async fn rest(&self, id: &TenantId) -> Result<(), TenantError> {
+    /// Lets the jobs of a suspended or soft-deleted tenant rest, unless it was resumed or restored meanwhile; whether they rest.
+    pub(super) async fn rest(&self, id: &TenantId) -> Result<bool, TenantError> {
+        if !self.store().is_managed() {
+            return Ok(false);
+        }
         let _turn = self.steps.of(id).await;
-        let Some(record) = self.record_in(id, &[State::Suspended]).await? else { return Ok(()) };
-        self.rest_jobs(id, record.life).await
+        let resting = [State::Suspended, State::SoftDeleted];
+        let Some(record) = self.record_in(id, &resting).await? else { return Ok(false) };
+        self.rest_jobs(&record).await?;
+        Ok(true)
     }
 
-    async fn rest_jobs(&self, id: &TenantId, life: i64) -> Result<(), TenantError> {
+    async fn rest_jobs(&self, record: &TenantRecord) -> Result<(), TenantError> {
+        let id = &record.id;
         if let Some(scheduler) = &self.runtime.scheduler {
             let failed = |source| TenantError::Jobs { id: *id, source };
             let running = scheduler.tenant_suspended(id).await.map_err(failed)?;
             if running > 0 {
-                info!(tenant = %id, running, "jobs of the suspended tenant go on to their end");
+                let state = record.state;
+                info!(tenant = %id, %state, running, "jobs of the tenant go on to their end");
             }
         }
-        self.entered().insert(*id, (life, State::Suspended));
+        self.entered().insert(*id, (record.life, record.state));
         Ok(())
     }
 
@@ -311,7 +352,7 @@ impl Tenants {
         let (id, life) = (&record.id, record.life);
         match record.state {
             State::Active => self.activate_jobs(id, life).await,
-            State::Suspended => self.rest_jobs(id, life).await,
+            State::Suspended => self.rest_jobs(record).await,
             _ => Ok(()),
         }
     }

@@ -5,11 +5,13 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use xcore_build::config::DbRole;
 
 use super::ArchiveError;
 use crate::db::{Database, DatabaseError, MigrationReport, Migrations, Servers};
 use crate::error::Error;
+use crate::faults::{Step, reached};
 use crate::plugin::{AnyMounted, Runtime};
 use crate::tenancy::{
     DataVersion, DirectoryStore, InvalidTenantId, ProfileChange, State, StoreError, Tenant, TenantId,
@@ -35,6 +37,8 @@ pub struct Tenants {
     /// Said when one of them was taken.
     pub(super) spare_taken: Arc<tokio::sync::Notify>,
     pub(super) said_impossible: std::sync::Once,
+    /// How long a tenant that was deleted can be restored; zero for not at all.
+    pub(super) delete_after: Duration,
     /// How long a hook may take.
     pub(super) hook_timeout: Duration,
     /// The lives whose jobs run, or rest, in this process.
@@ -242,8 +246,8 @@ impl Tenants {
     /// A creation that was begun before and cut off is finished.
     ///
     /// # Errors
-    /// When the tenant exists, or a step fails. Then the tenant is [failed](State::Failed), with the reason. The next call, the next
-    /// start and a server that runs try again; [`Tenants::delete`] rolls back what was done.
+    /// When the tenant exists, one of its name [can be restored](Tenants::restore), or a step fails. Then the tenant is [failed](State::Failed), with the reason. The next call, the next
+    /// start and a server that runs try again; [`Tenants::delete`] rolls back what was done at once.
     pub async fn create(&self, id: &TenantId) -> Result<(), TenantError> {
         let open = self.databases().map(Servers::open_names).unwrap_or_default();
         // `public` is what all tenants share, and that is on the first one.
@@ -289,6 +293,7 @@ impl Tenants {
             }
             inserted => inserted?,
         }
+        reached(Step::CreateNoted);
         self.finish_creating(id).await
     }
 
@@ -303,7 +308,7 @@ impl Tenants {
     pub async fn suspend(&self, id: &TenantId, reason: Option<&str>) -> Result<(), TenantError> {
         self.move_to(id, State::Suspended, reason).await?;
         self.runtime.admission.directory.forget(id);
-        self.rest(id).await
+        self.rest(id).await.map(drop)
     }
 
     /// Serves a suspended tenant again, and tries the creation of a failed one again.
@@ -317,6 +322,9 @@ impl Tenants {
             // Once more, should somebody else have moved it meanwhile.
             State::Suspended
                 if self.store().advance(id, record.life, State::Suspended, State::Active).await? => {}
+            State::SoftDeleted => {
+                return Err(StoreError::SoftDeleted { id: *id, delete_after: record.delete_after }.into());
+            }
             from => return Err(StoreError::Illegal { id: *id, from, to: State::Active }.into()),
         }
         self.runtime.admission.directory.forget(id);
@@ -356,12 +364,53 @@ impl Tenants {
         Ok(self.store().list().await?)
     }
 
-    /// Deletes a tenant and everything that belongs to it. It is refused at once and gone when this returns.
+    /// Deletes a tenant, so that it can be [restored](Tenants::restore) for `tenancy.delete_after`; gives until when. Clients are told
+    /// what they are told of a name that nobody has. Contexts that are held fail from now on, those in other processes within a second:
+    /// what they would write might come back. A transaction or a session that was begun before goes
+    /// to its end. The jobs rest; data, API keys
+    /// and domains are kept. When the time is over a server that runs, or a start, [drops](Tenants::purge) all of it.
+    ///
+    /// Repeating it changes nothing, nor the time.
+    ///
+    /// `None` when the tenant is gone for good already: with `tenancy.delete_after: 0s`, where the directory keeps no
+    /// states, and for one whose creation did not come to its end, of which there is nothing to restore.
     ///
     /// # Errors
-    /// When there is no such tenant, or a step fails. A step that failed is tried again by the
-    /// next start, and a server that runs.
-    pub async fn delete(&self, id: &TenantId) -> Result<(), TenantError> {
+    /// When there is no such tenant, it is the default one, or a step fails. What was begun is finished by a server that runs and by the
+    /// next start.
+    ///
+    /// Cancellation safe: it is deleted, or it is not.
+    pub async fn delete(&self, id: &TenantId) -> Result<Option<DateTime<Utc>>, TenantError> {
+        match self.begin_soft_deletion(id).await? {
+            Some(until) => Ok(Some(until)),
+            None => self.purge(id).await.map(|()| None),
+        }
+    }
+
+    /// Brings a deleted tenant back to what it was, active or suspended, with all that it had. Its data gets the migrations that
+    /// have come since first.
+    ///
+    /// It can be restored as long as its final deletion has not begun, which is when its time is over and a server or a start has
+    /// noticed. Of a restoration and a final deletion at once, one wins and the other has no effect.
+    ///
+    /// # Errors
+    /// When there is no such tenant, it is not soft-deleted, its data cannot be migrated, or the directory keeps no states. Then it is
+    /// what it was before.
+    ///
+    /// Cancellation safe: it is restored, or it is not.
+    pub async fn restore(&self, id: &TenantId) -> Result<(), TenantError> {
+        self.bring_back(id).await
+    }
+
+    /// Deletes a tenant and everything that belongs to it for good, in whatever state it is: data, role, cache entries, jobs, API
+    /// keys and domains. It is refused at once and gone when this returns.
+    ///
+    /// # Errors
+    /// When there is no such tenant, it is the default one, or a step fails. A step that failed is tried again by a server that runs and
+    /// by the next start.
+    ///
+    /// Once it has begun it cannot be taken back; a call that is cancelled is finished by a server that runs, or by the next start.
+    pub async fn purge(&self, id: &TenantId) -> Result<(), TenantError> {
         if self.store().is_managed() && self.get(id).await?.state == State::Importing {
             return self.undo_import(id).await;
         }
@@ -432,6 +481,7 @@ impl Tenants {
         let failed = |source| TenantError::Data { id: *id, step: "migrated", source };
         let Some(database) = self.database_of(record).map_err(failed)? else { return Ok(Vec::new()) };
         let report = database.migrate_tenant(id, &self.migrations).await.map_err(failed)?;
+        reached(Step::CreateMigrated);
         self.note_version(record).await?;
         Ok(names(&report))
     }

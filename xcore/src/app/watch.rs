@@ -35,6 +35,9 @@ const RETRY: Duration = Duration::from_secs(15);
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 const LAST_RETRY: Duration = Duration::from_secs(15 * 60);
 
+/// How long the end of a soft deletion is slept towards at once, should the clock of the machine be moved.
+const NAP: Duration = Duration::from_secs(5 * 60);
+
 /// Doubts the directory's memory within a second of a change by another process, and at once where the database tells of it. Runs
 /// until the app goes away.
 ///
@@ -131,33 +134,40 @@ pub(super) async fn follow(app: Weak<Inner>, mut changes: tokio::sync::watch::Re
     }
 }
 
-/// When creations that failed are tried again: one that cannot succeed costs less and less.
+/// When something is to be done although nothing was changed.
 #[derive(Default)]
-struct Tries(HashMap<(TenantId, i64), (Instant, Duration)>);
+struct Tries {
+    /// Creations that failed, and when they are tried again: one that cannot succeed costs less and less.
+    failed: HashMap<(TenantId, i64), (Instant, Duration)>,
+    /// When the time of a soft-deleted tenant is over, or is looked at again.
+    deletion: Option<Instant>,
+}
 
 impl Tries {
     /// Whether it is time. One that is seen for the first time was tried a moment ago.
     fn is_due(&mut self, record: &TenantRecord) -> bool {
         let first = || (Instant::now() + FIRST_RETRY, FIRST_RETRY);
-        self.0.entry((record.id, record.life)).or_insert_with(first).0 <= Instant::now()
+        self.failed.entry((record.id, record.life)).or_insert_with(first).0 <= Instant::now()
     }
 
     fn has_failed(&mut self, record: &TenantRecord) {
-        if let Some((at, pause)) = self.0.get_mut(&(record.id, record.life)) {
+        if let Some((at, pause)) = self.failed.get_mut(&(record.id, record.life)) {
             *pause = (*pause * 2).min(LAST_RETRY);
             *at = Instant::now() + *pause;
         }
     }
 
     fn keep(&mut self, records: &[TenantRecord]) {
-        self.0.retain(|(id, life), _| {
+        let left = records.iter().filter_map(TenantRecord::left_to_restore).filter(|left| !left.is_zero());
+        self.deletion = left.min().map(|left| Instant::now() + left.min(NAP));
+        self.failed.retain(|(id, life), _| {
             let is_it = |record: &TenantRecord| record.id == *id && record.life == *life;
             records.iter().any(|record| is_it(record) && record.state == State::Failed)
         });
     }
 
     fn next(&self) -> Option<Instant> {
-        self.0.values().map(|(at, _)| *at).min()
+        self.failed.values().map(|(at, _)| *at).chain(self.deletion).min()
     }
 }
 
@@ -185,6 +195,7 @@ async fn catch_up(app: &Inner, tries: &mut Tries) -> Result<bool, StoreError> {
     tries.keep(&records);
     let unfinished = records.iter().filter(|record| match record.state {
         State::Failed => tries.is_due(record),
+        State::SoftDeleted => record.is_overdue(),
         state => state.is_unfinished(),
     });
     let tried = join_all(unfinished.map(async |record| (record, tenants.finish(record).await))).await;
@@ -214,7 +225,7 @@ async fn follow_states(app: &Inner, records: &[TenantRecord]) -> bool {
             State::Active if app.runtime.admission.directory.is_served(record) => {
                 tenants.enter(&record.id).await
             }
-            State::Suspended => tenants.rest(&record.id).await,
+            State::Suspended | State::SoftDeleted => tenants.rest(&record.id).await.map(drop),
             _ => continue,
         };
         if let Err(problem) = followed {

@@ -453,6 +453,10 @@ impl Directory {
                 }
                 _ => self.known.forget(&record.id),
             }
+            // A lookup that was overtaken by the deletion may have admitted it. Not where it has been restored meanwhile.
+            if record.state == State::SoftDeleted && !self.has_moved_since(epoch) {
+                self.lives.end_life(&record.id, record.life);
+            }
         }
         self.surveyed.store(revision, Ordering::Release);
         Ok(records)
@@ -545,6 +549,29 @@ mod tests {
         async fn migrations_of(&self, version: &str) -> Result<Option<BTreeSet<String>>, StoreError> {
             let migrations = version.split('+').map(str::to_owned).collect();
             Ok((version != "unheard of").then_some(migrations))
+        }
+
+        async fn soft_delete(
+            &self,
+            _: &TenantId,
+            _: i64,
+            _: State,
+            _: chrono::DateTime<chrono::Utc>,
+        ) -> Result<bool, StoreError> {
+            Ok(true)
+        }
+
+        async fn restore(&self, _: &TenantId, _: i64) -> Result<Option<State>, StoreError> {
+            Ok(None)
+        }
+
+        async fn end_soft_deletion(
+            &self,
+            _: &TenantId,
+            _: i64,
+            _: chrono::DateTime<chrono::Utc>,
+        ) -> Result<bool, StoreError> {
+            Ok(true)
         }
 
         async fn remove(&self, _: &TenantId, _: i64) -> Result<(), StoreError> {

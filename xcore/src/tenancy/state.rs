@@ -11,7 +11,10 @@
 /// | failed | active | another try: `tenant create`, `tenant resume`, a start, a server that runs |
 /// | active | suspended | `tenant suspend` |
 /// | suspended | active | `tenant resume` |
-/// | provisioning, failed, active, suspended | deleting | `tenant delete` |
+/// | active, suspended | soft-deleted | `tenant delete`, until when is noted |
+/// | soft-deleted | active, suspended: what it was | `tenant restore` |
+/// | soft-deleted | deleting | the end of `tenancy.delete_after`, `tenant purge` |
+/// | provisioning, failed, active, suspended | deleting | `tenant purge`; `tenant delete` of what was never whole |
 /// | deleting | (nothing) | the end of the deletion |
 /// | active, suspended | renaming | `tenant rename`, which makes a row of the new name as well, reserved |
 /// | renaming | (nothing) | the end of the renaming: the row of the new name has all of it then |
@@ -30,7 +33,10 @@ pub enum State {
     Active,
     /// It is refused with its reason, and its jobs rest, until it is resumed. Its data is kept and migrated.
     Suspended,
-    /// Its data is being dropped. Not routable.
+    /// It was deleted and can be restored until its time is over: its data, keys and domains are kept and admit nobody, its jobs
+    /// rest. Not routable. A version that does not know the word leaves the tenant alone.
+    SoftDeleted,
+    /// Its data is being dropped, for good. Not routable.
     Deleting,
     /// Its creation did not come to its end; the reason is noted. Not routable. It is tried again, or deleted.
     Failed,
@@ -55,6 +61,11 @@ const MOVES: &[(State, State)] = &[
     // With another reason.
     (State::Suspended, State::Suspended),
     (State::Suspended, State::Active),
+    (State::Active, State::SoftDeleted),
+    (State::Suspended, State::SoftDeleted),
+    (State::SoftDeleted, State::Active),
+    (State::SoftDeleted, State::Suspended),
+    (State::SoftDeleted, State::Deleting),
     (State::Provisioning, State::Deleting),
     (State::Failed, State::Deleting),
     (State::Active, State::Deleting),
@@ -68,11 +79,12 @@ const MOVES: &[(State, State)] = &[
 ];
 
 impl State {
-    const KNOWN: [Self; 8] = [
+    const KNOWN: [Self; 9] = [
         Self::Provisioning,
         Self::Importing,
         Self::Active,
         Self::Suspended,
+        Self::SoftDeleted,
         Self::Deleting,
         Self::Failed,
         Self::Renaming,
@@ -87,6 +99,7 @@ impl State {
             Self::Importing => "importing",
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::SoftDeleted => "soft-deleted",
             Self::Deleting => "deleting",
             Self::Failed => "failed",
             Self::Renaming => "renaming",
@@ -101,12 +114,19 @@ impl State {
         MOVES.contains(&(self, next))
     }
 
+    /// Whether more is noted at this move than the state: until when the tenant can be restored, and to what. Such a move is made by
+    /// [`DirectoryStore::soft_delete`](super::DirectoryStore::soft_delete) and
+    /// [`restore`](super::DirectoryStore::restore) alone, so that neither is ever taken for another one.
+    pub(crate) fn is_soft(self, next: Self) -> bool {
+        next == Self::SoftDeleted || (self == Self::SoftDeleted && next != Self::Deleting)
+    }
+
     /// Whether a creation, a deletion or a renaming was begun and has not come to its end.
     pub(crate) const fn is_unfinished(self) -> bool {
         matches!(self, Self::Provisioning | Self::Deleting | Self::Failed | Self::Renaming)
     }
 
-    /// Whether its data is whole, so that it has to be kept up to date.
+    /// Whether its data is whole and in use, so that it has to be kept up to date.
     pub(crate) const fn has_data(self) -> bool {
         matches!(self, Self::Active | Self::Suspended)
     }
@@ -136,6 +156,8 @@ mod tests {
         for state in State::KNOWN {
             assert_eq!(State::parse(state.as_str()), state);
         }
+        // What an older version takes for a state of another one.
+        assert_eq!(State::SoftDeleted.as_str(), "soft-deleted");
         assert_eq!(State::parse("hibernating"), State::Foreign);
         assert_eq!(State::parse(State::Foreign.as_str()), State::Foreign);
     }
@@ -143,9 +165,10 @@ mod tests {
     #[test]
     fn every_state_can_end_and_none_comes_back_from_there() {
         use State::{
-            Active, Deleting, Failed, Foreign, Importing, Provisioning, Renaming, Reserved, Suspended,
+            Active, Deleting, Failed, Foreign, Importing, Provisioning, Renaming, Reserved, SoftDeleted,
+            Suspended,
         };
-        for state in [Provisioning, Importing, Active, Suspended, Failed] {
+        for state in [Provisioning, Importing, Active, Suspended, Failed, SoftDeleted] {
             assert!(state.may_become(Deleting), "{state}");
             assert!(!Deleting.may_become(state) && !state.may_become(Provisioning), "{state}");
             assert!(!state.may_become(Foreign) && !Foreign.may_become(state), "{state}");
@@ -158,6 +181,20 @@ mod tests {
         for state in [Renaming, Reserved] {
             assert!(state.may_become(Active) && state.may_become(Suspended) && !state.may_become(Deleting));
         }
-        assert!(![Provisioning, Failed, Deleting, Foreign].iter().any(|state| state.may_become(Renaming)));
+        assert!(
+            ![Provisioning, Failed, SoftDeleted, Deleting, Foreign]
+                .iter()
+                .any(|state| state.may_become(Renaming))
+        );
+        // What was never whole is not kept, and what comes back was whole.
+        assert!(!Deleting.may_become(SoftDeleted));
+        for state in [Provisioning, Failed] {
+            assert!(!state.may_become(SoftDeleted) && !SoftDeleted.may_become(state), "{state}");
+        }
+        for state in [Active, Suspended] {
+            assert!(state.may_become(SoftDeleted) && state.is_soft(SoftDeleted), "{state}");
+            assert!(SoftDeleted.may_become(state) && SoftDeleted.is_soft(state), "{state}");
+        }
+        assert!(!SoftDeleted.is_soft(Deleting) && !SoftDeleted.has_data() && !SoftDeleted.is_unfinished());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::{DataVersion, Profile, ProfileError, State, TenantId};
 
@@ -27,6 +27,8 @@ pub struct TenantRecord {
     pub reason: Option<String>,
     /// The name that one which is renaming gets; whose name one that is reserved will be.
     pub other_name: Option<TenantId>,
+    /// Until when it can be restored, if it is soft-deleted. Then its data is dropped.
+    pub delete_after: Option<DateTime<Utc>>,
     /// What an operator has noted of it.
     pub profile: Profile,
     /// When it was created, came into its state and was changed last. `None` where the directory keeps no times.
@@ -55,9 +57,25 @@ impl TenantRecord {
             server: None,
             reason: None,
             other_name: None,
+            delete_after: None,
             profile: Profile::default(),
             times: None,
         }
+    }
+
+    /// Whether the time in which it could be restored is over.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.left_to_restore().is_some_and(|left| left.is_zero())
+    }
+
+    /// How long it can still be restored: zero when its time is over. `None` when it is not soft-deleted.
+    pub(crate) fn left_to_restore(&self) -> Option<Duration> {
+        if self.state != State::SoftDeleted {
+            return None;
+        }
+        // Without a time nobody has said how long it is kept: it waits for a `tenant purge`.
+        let until = self.delete_after?;
+        Some((until - Utc::now()).to_std().unwrap_or_default())
     }
 }
 
@@ -70,6 +88,25 @@ pub enum StoreError {
     Exists {
         /// Its name.
         id: TenantId,
+    },
+    /// The name belongs to a tenant that can still be restored.
+    #[error(
+        "tenant `{id}` was deleted and keeps its name{}; `tenant restore {id}` brings it back, `tenant purge {id}` drops it for good now",
+        until(*delete_after)
+    )]
+    SoftDeleted {
+        /// Its name.
+        id: TenantId,
+        /// Until when.
+        delete_after: Option<DateTime<Utc>>,
+    },
+    /// Only what was deleted, and not dropped since, can be restored.
+    #[error("tenant `{id}` is {state}, so there is nothing to restore; `tenant show {id}` tells more")]
+    NotSoftDeleted {
+        /// Its name.
+        id: TenantId,
+        /// Its state.
+        state: State,
     },
     /// The tenant is not there.
     #[error("there is no tenant `{id}`; `tenant list` shows those there are")]
@@ -152,6 +189,10 @@ pub enum StoreError {
     },
 }
 
+fn until(time: Option<DateTime<Utc>>) -> String {
+    time.map(|time| format!(" until {}", time.to_rfc3339_opts(SecondsFormat::Secs, true))).unwrap_or_default()
+}
+
 fn illegal(from: State, to: State) -> String {
     if from == to { " already".to_owned() } else { format!(", and from there it cannot become {to}") }
 }
@@ -172,14 +213,15 @@ pub trait DirectoryStore: Send + Sync + 'static {
     /// All tenants, sorted by name.
     async fn list(&self) -> Result<Vec<TenantRecord>, StoreError>;
     /// Adds a tenant in state provisioning, on that of the `servers` that has the least tenants; the first of them when several have
-    /// the least. Of two that race for one name, one gets [`StoreError::Exists`].
+    /// the least. Of two that race for one name, one gets [`StoreError::Exists`]; the name of one that can be restored is taken as well,
+    /// with [`StoreError::SoftDeleted`].
     async fn insert(&self, id: &TenantId, servers: &[Arc<str>]) -> Result<(), StoreError>;
     /// As [`DirectoryStore::insert`], in state importing. Only where states are kept.
     async fn insert_importing(&self, _: &TenantId, _: &[Arc<str>]) -> Result<(), StoreError> {
         Err(NOT_MANAGED)
     }
     /// Moves a tenant in this life of it from one state to another; `false` when it was not in `from`, or in another life.
-    /// The reason is that of the new state.
+    /// The reason is that of the new state. A soft deletion and its end are no such moves.
     async fn advance_because(
         &self,
         id: &TenantId,
@@ -192,6 +234,26 @@ pub trait DirectoryStore: Send + Sync + 'static {
     async fn advance(&self, id: &TenantId, life: i64, from: State, to: State) -> Result<bool, StoreError> {
         self.advance_because(id, life, from, to, None).await
     }
+    /// Moves a tenant in this life of it from `from` to soft-deleted, notes until when it can be restored, and keeps what it was;
+    /// `false` as above.
+    async fn soft_delete(
+        &self,
+        id: &TenantId,
+        life: i64,
+        from: State,
+        delete_after: DateTime<Utc>,
+    ) -> Result<bool, StoreError>;
+    /// Moves a soft-deleted tenant in this life of it back to what it was, with the reason that it had; `None` when it was not
+    /// soft-deleted, or in another life.
+    async fn restore(&self, id: &TenantId, life: i64) -> Result<Option<State>, StoreError>;
+    /// Moves a soft-deleted tenant in this life of it to deleting, if its time is over at `now`; `false` when it is not, or was
+    /// restored.
+    async fn end_soft_deletion(
+        &self,
+        id: &TenantId,
+        life: i64,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError>;
     /// Changes what is noted of a tenant. Of changes at once, none is lost. Of one that is refused, nothing is kept.
     async fn change(&self, id: &TenantId, change: &Change<'_>) -> Result<(), StoreError>;
     /// Notes that a tenant's data has all of these migrations, and, before that, which they are. `is_served`: other processes may serve
@@ -283,6 +345,24 @@ impl DirectoryStore for FixedStore {
         Err(FIXED_STATES)
     }
 
+    async fn soft_delete(
+        &self,
+        _: &TenantId,
+        _: i64,
+        _: State,
+        _: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        Err(FIXED_STATES)
+    }
+
+    async fn restore(&self, _: &TenantId, _: i64) -> Result<Option<State>, StoreError> {
+        Err(FIXED_STATES)
+    }
+
+    async fn end_soft_deletion(&self, _: &TenantId, _: i64, _: DateTime<Utc>) -> Result<bool, StoreError> {
+        Err(FIXED_STATES)
+    }
+
     async fn remove(&self, _: &TenantId, _: i64) -> Result<(), StoreError> {
         Err(FIXED)
     }
@@ -341,6 +421,24 @@ impl<E: Existence> DirectoryStore for OpenStore<E> {
     }
 
     async fn change(&self, _: &TenantId, _: &Change<'_>) -> Result<(), StoreError> {
+        Err(OPEN)
+    }
+
+    async fn soft_delete(
+        &self,
+        _: &TenantId,
+        _: i64,
+        _: State,
+        _: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        Err(OPEN)
+    }
+
+    async fn restore(&self, _: &TenantId, _: i64) -> Result<Option<State>, StoreError> {
+        Err(OPEN)
+    }
+
+    async fn end_soft_deletion(&self, _: &TenantId, _: i64, _: DateTime<Utc>) -> Result<bool, StoreError> {
         Err(OPEN)
     }
 

@@ -18,7 +18,7 @@ use super::{Profile, ProfileError, SettingsRules, TenantId, TenantRecord, View};
 /// `Tenant`, never a bare [`TenantId`]. Cloning is one reference count.
 ///
 /// It stands for one life of the tenant, and outlasts its suspension: what was admitted before goes on to its end. When the tenant is deleted, every `Tenant` of that life ends with it: a context
-/// that is still held somewhere fails from then on, also when another tenant of the same name has been created since.
+/// that is still held somewhere fails from then on, also when the tenant has been restored or another one of the same name created since.
 #[derive(Clone)]
 pub struct Tenant(Arc<Admitted>);
 

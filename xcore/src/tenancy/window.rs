@@ -148,6 +148,26 @@ mod tests {
         async fn change(&self, _: &TenantId, _: &Change<'_>) -> Result<(), StoreError> {
             Ok(())
         }
+        async fn soft_delete(
+            &self,
+            _: &TenantId,
+            _: i64,
+            _: State,
+            _: chrono::DateTime<chrono::Utc>,
+        ) -> Result<bool, StoreError> {
+            Ok(true)
+        }
+        async fn restore(&self, _: &TenantId, _: i64) -> Result<Option<State>, StoreError> {
+            Ok(None)
+        }
+        async fn end_soft_deletion(
+            &self,
+            _: &TenantId,
+            _: i64,
+            _: chrono::DateTime<chrono::Utc>,
+        ) -> Result<bool, StoreError> {
+            Ok(true)
+        }
         async fn remove(&self, _: &TenantId, _: i64) -> Result<(), StoreError> {
             Ok(())
         }

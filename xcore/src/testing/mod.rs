@@ -17,5 +17,6 @@ mod app;
 mod database;
 mod routes;
 
+pub use crate::faults::fault_points;
 pub use app::TestApp;
 pub use routes::assert_routes;

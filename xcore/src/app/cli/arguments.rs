@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Serve the app until SIGTERM or Ctrl-C (this is the default)
     Serve,
-    /// Create, list, suspend, resume, change, rename, copy and delete tenants
+    /// Create, list, suspend, resume, change, rename, copy, delete and restore tenants
     #[command(subcommand)]
     Tenant(TenantCommand),
     /// Bring the shared database and all tenants up to date
@@ -58,7 +58,7 @@ pub(super) enum TenantCommand {
         #[arg(long, value_name = "NAME")]
         server: Option<String>,
     },
-    /// List all tenants: state, server, plan, and why one is suspended or failed
+    /// List all tenants: state, server, plan, why one is suspended or failed, and until when one can be restored
     List,
     /// Print all that is known of a tenant, as JSON
     Show {
@@ -128,8 +128,24 @@ A value that is JSON is taken as such, anything else as a text. Nothing after th
         /// The new one
         to: String,
     },
-    /// Delete a tenant and everything that belongs to it, for good
+    /// Delete a tenant; it can be restored until `tenancy.delete_after` is over, then all that belongs to it is dropped
     Delete {
+        /// Its name
+        name: String,
+        /// Drop all that belongs to it now, for good; as `purge`
+        #[arg(long)]
+        now: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Bring a deleted tenant back to what it was
+    Restore {
+        /// Its name
+        name: String,
+    },
+    /// Drop a tenant and everything that belongs to it now, for good, whether it was deleted before or not
+    Purge {
         /// Its name
         name: String,
         /// Do not ask

@@ -80,6 +80,12 @@ pub(super) async fn check(
             State::Renaming => say("its renaming was cut off; the next start finishes it")?,
             // Said of the tenant that gets the name.
             State::Reserved => {}
+            State::SoftDeleted if !has_data => {
+                say(
+                    "it was deleted, and its database is missing, so it cannot be restored; `tenant purge` it",
+                )?;
+            }
+            State::SoftDeleted => {}
             State::Deleting => say("its deletion was cut off; the next start finishes it")?,
         }
     }

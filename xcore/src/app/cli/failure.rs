@@ -120,7 +120,8 @@ impl Failure {
             Self::Action { error } if error.status() == axum::http::StatusCode::NOT_FOUND => 4,
             Self::Tenant(TenantError::Archive { source: ArchiveError::FileExists { .. } }) => 5,
             Self::Tenant(TenantError::Directory {
-                source: StoreError::Exists { .. } | StoreError::DomainTaken { .. },
+                source:
+                    StoreError::Exists { .. } | StoreError::SoftDeleted { .. } | StoreError::DomainTaken { .. },
             }) => 5,
             Self::LeftToDo => 6,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,

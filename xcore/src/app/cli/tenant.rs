@@ -1,4 +1,4 @@
-//! `tenant`: creates, lists, suspends, resumes, changes, renames and deletes, and what belongs to a tenant.
+//! `tenant`: creates, lists, suspends, resumes, changes, renames, deletes and restores, and what belongs to a tenant.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
@@ -40,7 +40,10 @@ pub(super) async fn tenant(
                 let state = record.state.as_str();
                 let server = record.server.as_deref().unwrap_or_default();
                 let plan = record.profile.plan.as_deref().unwrap_or("-");
-                let reason = record.reason.as_deref().unwrap_or_default().replace('\n', " ");
+                let mut reason = record.reason.as_deref().unwrap_or_default().replace('\n', " ");
+                if let Some(time) = record.delete_after {
+                    reason = format!("until {} {reason}", printed(time));
+                }
                 let rest = match (plan, reason.as_str()) {
                     ("-", "") => String::new(),
                     (plan, reason) => format!("{plan:<12} {reason}"),
@@ -80,13 +83,29 @@ pub(super) async fn tenant(
             rename(app, &id, &to).await?;
             writeln!(out, "{id} is {to} now")?;
         }
-        TenantCommand::Delete { name, yes } => {
+        TenantCommand::Delete { name, now: false, yes } => {
             let id = parse(&name)?;
-            if !yes && !is_confirmed(&id)? {
+            if !yes && !is_confirmed(&format!("Delete tenant `{id}`?"))? {
                 return Err(Failure::NotConfirmed);
             }
-            delete(app, &id).await?;
-            writeln!(out, "deleted {id}")?;
+            match delete(app, &id).await? {
+                Some(until) => writeln!(out, "deleted {id}; `tenant restore {id}` until {}", printed(until))?,
+                None => writeln!(out, "deleted {id} for good")?,
+            }
+        }
+        TenantCommand::Delete { name, now: true, yes } | TenantCommand::Purge { name, yes } => {
+            let id = parse(&name)?;
+            if !yes && !is_confirmed(&format!("Drop tenant `{id}` and all of its data for good?"))? {
+                return Err(Failure::NotConfirmed);
+            }
+            is_gone(app, &id, app.tenants().purge(&id).await).await?;
+            writeln!(out, "deleted {id} for good")?;
+        }
+        TenantCommand::Restore { name } => {
+            let id = parse(&name)?;
+            app.migrate_shared().await.map_err(|source| BootError::Database { source })?;
+            app.tenants().restore(&id).await?;
+            writeln!(out, "{id} is {}", app.tenants().get(&id).await?.state)?;
         }
         TenantCommand::Domain(command) => credentials::domain(app, command, out).await?,
         TenantCommand::Key(command) => credentials::key(app, command, out).await?,
@@ -112,14 +131,13 @@ fn changed(change: ProfileChange, text: &str) -> Result<ProfileChange, Failure> 
 }
 
 fn shown(record: &TenantRecord) -> Value {
-    let time = |time: fn(&Times) -> DateTime<Utc>| {
-        record.times.as_ref().map(|times| time(times).to_rfc3339_opts(SecondsFormat::Secs, true))
-    };
+    let time = |time: fn(&Times) -> DateTime<Utc>| record.times.as_ref().map(|times| printed(time(times)));
     json!({
         "id": record.id.as_str(),
         "state": record.state.as_str(),
         "reason": record.reason,
         "other_name": record.other_name.as_ref().map(TenantId::as_str),
+        "delete_after": record.delete_after.map(printed),
         "server": record.server.as_deref(),
         "plan": record.profile.plan,
         "metadata": record.profile.metadata,
@@ -132,23 +150,35 @@ fn shown(record: &TenantRecord) -> Value {
     })
 }
 
+fn printed(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
 pub(super) fn parse(name: &str) -> Result<TenantId, TenantError> {
     TenantId::parse(name).map_err(|source| TenantError::Name { name: name.to_owned(), source })
 }
 
-fn is_confirmed(id: &TenantId) -> io::Result<bool> {
+fn is_confirmed(question: &str) -> io::Result<bool> {
     if !io::stdin().is_terminal() {
         return Ok(false);
     }
-    write!(io::stderr(), "Delete tenant `{id}` and all of its data for good? Type `yes`: ")?;
+    write!(io::stderr(), "{question} Type `yes`: ")?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim() == "yes")
 }
 
-/// A server that runs beside holds the tenant's files. It sees the mark in the directory within a second and finishes.
-async fn delete(app: &Instance, id: &TenantId) -> Result<(), Failure> {
+/// Until when it can be restored; `None` when it is gone.
+async fn delete(app: &Instance, id: &TenantId) -> Result<Option<DateTime<Utc>>, Failure> {
     match app.tenants().delete(id).await {
+        Ok(Some(until)) => Ok(Some(until)),
+        done => is_gone(app, id, done.map(drop)).await.map(|()| None),
+    }
+}
+
+/// A server that runs beside holds the tenant's files. It sees the mark in the directory within a second and finishes.
+async fn is_gone(app: &Instance, id: &TenantId, done: Result<(), TenantError>) -> Result<(), Failure> {
+    match done {
         Err(TenantError::Data { source: DatabaseError::Served { .. }, .. }) => {}
         done => return Ok(done?),
     }

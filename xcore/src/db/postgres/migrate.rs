@@ -22,6 +22,7 @@ use super::schema::lock_key;
 use super::target::{Role, Target};
 use crate::db::backend::Place;
 use crate::db::{DatabaseError, MigrationReport, Migrations};
+use crate::faults::{Step, reached};
 
 /// The table of a plugin's applied migrations.
 ///
@@ -195,6 +196,9 @@ impl Run {
             };
             ran.map_err(|error| failed(plugin, &name, error))?;
             tracing::info!(plugin = plugin.plugin, migration = name, "migration applied");
+            if matches!(self.target, Target::Tenant(_)) {
+                reached(Step::CreateMigrationApplied);
+            }
             names.push(name);
         }
         report.add(plugin.plugin, names);

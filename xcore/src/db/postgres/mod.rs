@@ -20,6 +20,7 @@ mod body;
 mod claim;
 mod cleaning;
 mod connection;
+mod dropping;
 mod in_full;
 mod lease;
 mod look;

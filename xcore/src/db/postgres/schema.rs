@@ -2,15 +2,13 @@
 
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
 
+use super::dropping;
 use super::target::Target;
 use crate::db::DatabaseError;
 use crate::tenancy::TenantId;
 
 /// Marks a schema as a tenant's, in its comment. A schema of another origin is left alone.
 pub(super) const MARK: &str = "a tenant of xcore";
-
-/// How many tables are dropped at once, so that the locks of a large schema fit the server's lock table.
-const BATCH: usize = 200;
 
 /// What is found under a tenant's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,18 +110,7 @@ pub(super) async fn drop(connection: &mut PgConnection, id: &TenantId) -> Result
         Found::Foreign => return Err(DatabaseError::Odd { tenant: *id, problem: FOREIGN }),
         Found::Tenant => {}
     }
-    let tables = format!("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = '{id}' ORDER BY 1");
-    let rows = connection.fetch_all(AssertSqlSafe(tables)).await?;
-    let names: Vec<String> = rows.iter().map(|row| row.try_get_unchecked(0)).collect::<Result<_, _>>()?;
-    if names.len() > BATCH {
-        for batch in names.chunks(BATCH) {
-            let list: Vec<_> = batch.iter().map(|name| format!("\"{id}\".{name}")).collect();
-            let text = format!("DROP TABLE IF EXISTS {} CASCADE", list.join(", "));
-            connection.execute(AssertSqlSafe(text)).await?;
-        }
-    }
-    connection.execute(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS \"{id}\" CASCADE"))).await?;
-    Ok(())
+    dropping::drop_schema(connection, id.as_str()).await
 }
 
 /// The advisory lock for changes of a schema: making, migrating and dropping it.

@@ -36,6 +36,7 @@ use crate::db::settings::redacted;
 use crate::db::{
     DatabaseError, DatabaseSettings, DbRole, Finding, Inlet, MigrationReport, Migrations, Outlet, Taken,
 };
+use crate::faults::{Step, reached};
 use crate::tenancy::TenantId;
 
 /// How many schemas one process makes, migrates or drops at once: each takes a session beside those of the pool.
@@ -218,6 +219,7 @@ impl Postgres {
             return Err(DatabaseError::NotRemovable { tenant: *id });
         }
         let evacuated = (self.pool.evacuate(*id).await?, elsewhere().await?);
+        reached(Step::PurgeEvacuated);
         let (mut operator, permit) = self.operator().await?;
         let id = *id;
         let (lock, waited) = (schema::lock_key(Target::Tenant(id)), self.drain_timeout);
@@ -232,8 +234,12 @@ impl Postgres {
             let dropped = async {
                 plain.close_login(&id).await;
                 roles.lock_out(operator.raw(), &id).await?;
+                reached(Step::PurgeLockedOut);
                 schema::drop(operator.raw(), &id).await?;
-                roles.drop_role(operator.raw(), &id).await
+                reached(Step::PurgeSchemaDropped);
+                roles.drop_role(operator.raw(), &id).await?;
+                reached(Step::PurgeRoleDropped);
+                Ok(())
             }
             .await;
             operator.close().await;

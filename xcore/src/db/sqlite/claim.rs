@@ -78,6 +78,22 @@ pub(super) struct TenantClaim {
 }
 
 impl TenantClaim {
+    /// Deletes the lock files that processes have left behind which were killed.
+    pub(super) fn sweep(layout: &Layout) {
+        let left = fs::read_dir(layout.folder().join("locks")).into_iter().flatten().flatten();
+        for file in left {
+            let name = file.file_name();
+            let id = name
+                .to_str()
+                .and_then(|name| name.strip_suffix(".lock"))
+                .and_then(|id| TenantId::parse(id).ok());
+            if let Some(id) = id {
+                // Nobody's: taken, and given back with the file. Somebody's: he will.
+                drop(Self::take(layout, &id, Duration::ZERO));
+            }
+        }
+    }
+
     /// Waits for the right; blocks the thread.
     pub(super) fn take(layout: &Layout, id: &TenantId, wait: Duration) -> Result<Self, DatabaseError> {
         let folder = layout.folder().join("locks");
@@ -214,7 +230,17 @@ mod tests {
     fn what_a_killed_process_left_is_taken_over() {
         let (layout, _folder) = layout();
         fs::create_dir(layout.folder().join("locks")).unwrap();
-        fs::write(layout.folder().join("locks/acme.lock"), "").unwrap();
+        let left = || fs::write(layout.folder().join("locks/acme.lock"), "").unwrap();
+        left();
         TenantClaim::take(&layout, &id("acme"), Duration::ZERO).unwrap();
+        left();
+        let held = TenantClaim::take(&layout, &id("globex"), Duration::ZERO).unwrap();
+        TenantClaim::sweep(&layout);
+        if cfg!(unix) {
+            assert_eq!(lock_files(&layout), 1, "what is held stays, what is not goes");
+        }
+        let refused = TenantClaim::take(&layout, &id("globex"), Duration::ZERO);
+        assert!(matches!(refused, Err(DatabaseError::Claimed { .. })), "{refused:?}");
+        drop(held);
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::db::DatabaseError;
+use crate::faults::{Step, reached};
 use crate::tenancy::TenantId;
 
 /// How the name of a template's file begins.
@@ -233,6 +234,7 @@ pub(super) fn copy_new(from: &Path, to: &Path) -> Result<bool, DatabaseError> {
         private(OpenOptions::new().write(true).create_new(true)).open(&unfinished).map_err(failed)?;
     io::copy(&mut source, &mut copy).map_err(failed)?;
     copy.sync_all().map_err(failed)?;
+    reached(Step::CreateFileCopied);
     for suffix in SIDE_FILES {
         delete_one(&beside(to, suffix))?;
     }
@@ -265,6 +267,7 @@ pub(super) fn delete(path: &Path) -> Result<(), DatabaseError> {
     // The database goes first: a log without its database is ignored and swept by `create`, while a database without its
     // log is one that lost commits.
     delete_one(path)?;
+    reached(Step::PurgeFileDeleted);
     for suffix in SIDE_FILES {
         delete_one(&beside(path, suffix))?;
     }

@@ -20,6 +20,7 @@ use super::file::OpenFile;
 use super::layout::Layout;
 use crate::db::backend::Place;
 use crate::db::{DatabaseError, MigrationReport, Migrations};
+use crate::faults::{Step, reached};
 
 /// The table of a plugin's applied migrations.
 ///
@@ -139,6 +140,9 @@ async fn apply(
         match ran {
             Ok(true) => {
                 tracing::info!(plugin = plugin.plugin, migration = name, "migration applied");
+                if file.target.tenant.is_some() {
+                    reached(Step::CreateMigrationApplied);
+                }
                 names.push(name);
             }
             // Somebody else was faster.

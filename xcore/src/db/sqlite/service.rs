@@ -26,6 +26,7 @@ use crate::db::rows::RowStream;
 use crate::db::{
     DatabaseError, DatabaseSettings, Inlet, MigrationReport, Migrations, OpenMode, Outlet, Taken,
 };
+use crate::faults::{Step, reached};
 use crate::tenancy::TenantId;
 
 /// How long another process may take to create or delete a tenant that this one wants to. Hooks of plugins run meanwhile.
@@ -53,6 +54,9 @@ impl Sqlite {
             OpenMode::Exclusive => Some(Claim::serve(&layout)?),
             OpenMode::Beside => None,
         };
+        if serving.is_some() {
+            claim::TenantClaim::sweep(&layout);
+        }
         let limits = Arc::new(Limits {
             max_open: settings.max_open.clamp(1, tokio::sync::Semaphore::MAX_PERMITS),
             connections: settings.connections.clamp(1, tokio::sync::Semaphore::MAX_PERMITS),
@@ -388,6 +392,7 @@ impl Backend for Sqlite {
                 OpenMode::Beside => Some(Claim::not_served(&self.layout)?),
             };
             let evacuated = self.registry.evacuate(id).await?;
+            reached(Step::PurgeEvacuated);
             let claim = self.change_files().await?;
             let path = self.layout.tenant(id);
             // In one piece, also when the caller goes away: nobody may open a file that is being deleted.

@@ -7,7 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::db::postgres::connection::Connection;
 use crate::db::postgres::target::Target;
-use crate::db::postgres::{Postgres, claim, migrate, schema};
+use crate::db::postgres::{Postgres, claim, dropping, migrate, schema};
 use crate::db::{DatabaseError, Migrations, template};
 
 /// `xcore*` is no name that a tenant can have.
@@ -67,7 +67,7 @@ impl Postgres {
             Some(found) if !found.starts_with(MARK) => {
                 return Err(DatabaseError::ForeignTemplate { schema: TEMPLATE });
             }
-            Some(_) => drop_schema(session, TEMPLATE).await?,
+            Some(_) => dropping::drop_schema(session, TEMPLATE).await?,
             None => {}
         }
         template::check(migrations)?;
@@ -103,9 +103,4 @@ async fn mark(session: &mut PgConnection) -> Result<Option<String>, DatabaseErro
     );
     let found = session.fetch_optional(AssertSqlSafe(text)).await?;
     Ok(found.map(|row| row.try_get_unchecked(0)).transpose()?)
-}
-
-async fn drop_schema(session: &mut PgConnection, name: &str) -> Result<(), DatabaseError> {
-    session.execute(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS \"{name}\" CASCADE"))).await?;
-    Ok(())
 }

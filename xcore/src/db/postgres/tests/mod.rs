@@ -3,6 +3,7 @@
 mod cancellation;
 mod chaos;
 mod claims;
+mod dropping;
 mod hidden_code;
 mod in_full;
 mod isolation;
@@ -87,13 +88,18 @@ fn binaries() -> PathBuf {
 
 impl Server {
     fn start() -> Self {
+        Self::with("")
+    }
+
+    /// With more options of the server.
+    fn with(options: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::Builder::new().prefix("xcore-pg").tempdir().unwrap().keep();
         let script = Command::new("sh")
             .arg("-c")
             .arg(include_str!("server.sh"))
             .arg("server.sh")
-            .args([folder.as_os_str(), port.to_string().as_ref(), binaries().as_os_str()])
+            .args([folder.as_os_str(), port.to_string().as_ref(), binaries().as_os_str(), options.as_ref()])
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();

@@ -1,8 +1,8 @@
 # Runs a PostgreSQL server in a folder until standard input ends, so that it never outlives the tests.
 # A line `restart` on standard input restarts it, `stop` and `start` do half of that; `freeze` and `thaw` stop it from answering
-# and let it go on. Arguments: folder, port, folder of the binaries.
+# and let it go on. Arguments: folder, port, folder of the binaries, more options of the server.
 set -eu
-dir=$1 port=$2 bin=$3
+dir=$1 port=$2 bin=$3 more=${4-}
 as=""
 if [ "$(id -u)" = 0 ]; then
     # The server refuses to run as root.
@@ -34,7 +34,7 @@ tls >tls.log 2>&1
 start() {
     $as "$bin/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$port" \
         -c ssl=on -c ssl_cert_file="$dir/server.crt" -c ssl_key_file="$dir/server.key" \
-        -c fsync=off -c max_connections=300 -c shared_buffers=64MB -c max_wal_senders=40 -c wal_keep_size=256MB </dev/null >>"$dir/server.log" 2>&1 &
+        -c fsync=off -c max_connections=300 -c shared_buffers=64MB -c max_wal_senders=40 -c wal_keep_size=256MB $more </dev/null >>"$dir/server.log" 2>&1 &
     server=$!
 }
 start
