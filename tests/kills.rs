@@ -92,7 +92,8 @@ async fn creation(backend: &str) {
         };
         victim.dies_at(point, &["tenant", "create", &name]);
         victim.dies_at(point, &["tenant", "create", &undone]);
-        victim.program.succeed(&["tenant", "delete", &undone, "--yes"]);
+        // At once, also where the creation had come to its end.
+        victim.program.succeed(&["tenant", "delete", &undone, "--now", "--yes"]);
         victim.start_until(point);
         let there = whole(victim, point).await;
         assert!(there.contains(&name) && !there.contains(&undone), "{point}: {there:?}");

@@ -71,7 +71,8 @@ impl Chaos {
     }
 
     async fn work(self, app: &Instance, worker: u64) -> Result<BTreeMap<&'static str, u32>, String> {
-        let mut random = self.seed * 0x9e37_79b9_7f4a_7c15 + worker * 0x2545_f491_4f6c_dd1d + 1;
+        let seed = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut random = seed.wrapping_add(worker.wrapping_mul(0x2545_f491_4f6c_dd1d)) | 1;
         let mut pick = |among: usize| {
             // Xorshift.
             random ^= random << 13;
