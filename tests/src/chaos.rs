@@ -43,6 +43,7 @@ impl Chaos {
     /// # Panics
     /// When the app does not start.
     #[must_use]
+    #[expect(clippy::print_stdout, reason = "the test that started it reads the counts")]
     pub fn run(self) -> ExitCode {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

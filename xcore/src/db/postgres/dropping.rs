@@ -57,7 +57,9 @@ pub(super) async fn drop_within(
             drop_parts(connection, &objects, all / 2).await?;
             connection.execute(AssertSqlSafe(whole)).await?;
         }
-        dropped => drop(dropped?),
+        dropped => {
+            dropped?;
+        }
     }
     Ok(())
 }
