@@ -284,6 +284,7 @@ pub(crate) enum Tended {
     /// One too many was dropped, or one of an older program.
     Dropped,
     /// Another process is at it.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "files are served by one process"))]
     Busy,
     /// Tenants of this program are made by running their migrations, so none can be made before.
     Impossible,
