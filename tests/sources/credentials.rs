@@ -65,7 +65,7 @@ async fn no_key_outlives_its_tenant_however_both_race() {
             })
             .collect();
         tokio::time::sleep(std::time::Duration::from_millis(round * 2)).await;
-        app.tenants().delete(&id("initech")).await.unwrap();
+        app.tenants().purge(&id("initech")).await.unwrap();
         for key in making {
             match key.await.unwrap() {
                 Ok(key) => made.push(key.key),

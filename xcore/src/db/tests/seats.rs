@@ -42,13 +42,15 @@ async fn a_tenant_holds_as_many_connections_as_its_plan_allows() {
             first.rollback().await.unwrap();
         });
         assert_eq!(counted.unwrap(), u64::from(!isolate));
-        // However it ends: dropped half-way too.
+        // However it ends: dropped half-way too. On a busy machine one may have come to its end with the first poll.
+        let mut cut = 0;
         for _ in 0..20 {
             let mut write = Box::pin(bake(&noisy, "half"));
-            assert!(waits(&mut write).await);
+            cut += usize::from(waits(&mut write).await);
             drop(write);
             drop(noisy.begin().await.unwrap());
         }
+        assert!(cut > 0, "none was cut");
     }
 }
 

@@ -259,8 +259,11 @@ async fn kept_though(failure: &str, mutant: Mutant) -> (bool, u64) {
             let rows = transaction.stream_raw(fails()).await.unwrap();
             assert!(rows.try_collect::<Vec<_>>().await.is_err());
         }
-        // It is sent with the first poll, or prepared.
-        _ => assert!(poll_times(2, transaction.query_all_raw(fails())).await.is_none()),
+        // It is sent with the first poll, or prepared. On a busy machine the answer may be there with the second.
+        _ => {
+            let cut = poll_times(2, transaction.query_all_raw(fails())).await;
+            assert!(cut.is_none_or(|answer| answer.is_err()));
+        }
     }
     let kept = transaction.commit().await.is_ok();
     kitchen.pool().mutant.choose(Mutant::None);
