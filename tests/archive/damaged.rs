@@ -120,7 +120,7 @@ async fn whichever_bytes_are_flipped_what_is_imported_is_what_was_exported() {
             Ok(_) => {
                 // What fills up a block, or a time that nobody reads.
                 assert_eq!(stage.contents("victim").await, acme, "flip {number}");
-                stage.app.tenants().delete(&id("victim")).await.unwrap();
+                stage.app.tenants().purge(&id("victim")).await.unwrap();
                 taken += 1;
             }
             Err(problem) => {
@@ -190,7 +190,7 @@ async fn an_archive_that_was_made_to_deceive_is_refused() {
     whole.clone().vouch(|_| {}).write(&target);
     stage.import(&target, "victim").await.unwrap();
     assert_eq!(stage.contents("victim").await, acme);
-    stage.app.tenants().delete(&id("victim")).await.unwrap();
+    stage.app.tenants().purge(&id("victim")).await.unwrap();
 
     let tables = |manifest: &mut Value| manifest["tables"].as_array_mut().unwrap().len();
     let table = |alter: fn(&mut Value)| -> Alter {
