@@ -37,6 +37,9 @@ pub(crate) fn spec(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenSt
     let timezone = option(job.timezone.as_ref());
     let overlap = names::generated(job.overlap);
     let timeout = option(job.timeout.map(duration));
+    let (retries, backoff) = (job.retries, duration(job.backoff));
+    let jitter = option(job.jitter.map(duration));
+    let (misfire, most) = (names::generated(job.misfire.0), job.misfire.1.map(|most| quote!((#most))));
     let summary = &job.function.docs.summary;
     quote! {
         #cfgs
@@ -47,6 +50,9 @@ pub(crate) fn spec(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenSt
             timezone: #timezone,
             overlap: #p::Overlap::#overlap,
             timeout: #timeout,
+            retries: #p::Retries::new(#retries, #backoff),
+            jitter: #jitter,
+            misfire: #p::Misfire::#misfire #most,
             summary: #summary,
         };
     }

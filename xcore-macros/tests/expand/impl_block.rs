@@ -364,6 +364,12 @@ const _: () = {
         timeout: ::core::option::Option::Some(
             ::core::time::Duration::from_millis(300000u64),
         ),
+        retries: ::xcore::__private::Retries::new(
+            0u32,
+            ::core::time::Duration::from_millis(10000u64),
+        ),
+        jitter: ::core::option::Option::None,
+        misfire: ::xcore::__private::Misfire::Once,
         summary: "Count yesterday's orders.",
     };
     #[allow(clippy::too_many_arguments)]

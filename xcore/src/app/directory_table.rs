@@ -94,6 +94,7 @@ impl MigratorTrait for DirectoryMigrator {
             Box::new(super::directory_rename::Columns),
             Box::new(crate::scheduler::JobTables),
             Box::new(SoftDeletion),
+            Box::new(crate::scheduler::RetryColumn),
         ]
     }
 }

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use super::{Link, Mounted, PluginConfig, PluginContext, ServiceName};
 use crate::db::Migrations;
 use crate::error::Error;
-use crate::scheduler::Overlap;
+use crate::scheduler::{Misfire, Overlap, Retries};
 
 /// A plugin: a struct under `#[xcore::plugin]`.
 ///
@@ -205,6 +205,12 @@ pub struct JobSpec {
     pub overlap: Overlap,
     /// The time that a run may take; `None` is no limit.
     pub timeout: Option<Duration>,
+    /// How often a run that failed is tried again.
+    pub retries: Retries,
+    /// The time over which the runs of a tick are spread instead of `services.scheduler.spread`.
+    pub jitter: Option<Duration>,
+    /// What happens at ticks that were missed.
+    pub misfire: Misfire,
     /// The first line of its doc comment.
     pub summary: &'static str,
 }

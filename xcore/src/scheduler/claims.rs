@@ -58,6 +58,8 @@ pub(crate) struct ClaimedRun {
     pub(crate) key: JobKey,
     pub(crate) call: JobCall,
     pub(crate) tick: DateTime<Utc>,
+    /// How often it has failed.
+    pub(crate) failures: u32,
 }
 
 /// What one look at the store gave.
@@ -86,6 +88,8 @@ pub(crate) enum Ending {
         outcome: &'static str,
         /// What was said of it.
         error: String,
+        /// When it is tried again; `None` when this was the end.
+        retry_after: Option<Duration>,
     },
     /// It did not come to its end here. Another process may have it.
     Released,

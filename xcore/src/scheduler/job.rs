@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Schedule, SchedulerError};
+use super::{Retries, Schedule, SchedulerError};
 use crate::tenancy::TenantId;
 
 /// Longest id of a dynamic job, in bytes.
@@ -75,6 +76,24 @@ pub(crate) struct Rules {
     pub(crate) timeout: Option<Duration>,
     #[serde(default)]
     pub(crate) misfire: Misfire,
+    #[serde(default)]
+    pub(crate) retries: Retries,
+    /// The time over which the runs of a tick are spread.
+    #[serde(default)]
+    pub(crate) jitter: Duration,
+}
+
+impl Rules {
+    /// How long after its tick a run begins. The same for the same run, and spread evenly over many.
+    pub(super) fn delay(&self, owner: &str, id: &str, tick: i64) -> Duration {
+        let window = u64::try_from(self.jitter.as_millis()).unwrap_or(u64::MAX);
+        if window == 0 {
+            return Duration::ZERO;
+        }
+        let mut hasher = DefaultHasher::new();
+        (owner, id, tick).hash(&mut hasher);
+        Duration::from_millis(hasher.finish() % window)
+    }
 }
 
 /// Whose job it is.
@@ -132,6 +151,19 @@ mod tests {
         let owner = Owner::Tenant(TenantId::parse("acme").unwrap());
         assert_eq!(JobKey { owner, id: "a:b".into() }.to_string(), "acme:a:b");
         assert_eq!(JobKey { owner: Owner::Shared, id: "a".into() }.to_string(), "a");
+    }
+
+    #[test]
+    fn jitter_spreads_many_runs_evenly_and_is_the_same_for_the_same_run() {
+        let rules = Rules { jitter: Duration::from_secs(10), ..Rules::default() };
+        let mut quarters = [0; 4];
+        for number in 0..10_000 {
+            let delay = rules.delay(&format!("t{number}"), "job", 7);
+            assert_eq!(delay, rules.delay(&format!("t{number}"), "job", 7));
+            quarters[usize::try_from(delay.as_millis() / 2_500).unwrap()] += 1;
+        }
+        assert!(quarters.iter().all(|count| (2_300..2_700).contains(count)), "{quarters:?}");
+        assert_eq!(Rules::default().delay("acme", "job", 7), Duration::ZERO);
     }
 
     #[test]

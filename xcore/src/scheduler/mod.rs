@@ -12,8 +12,8 @@
 //! # When a job runs
 //!
 //! See [`Schedule`] for cron fields, time zones and what happens when clocks change for daylight saving.
-//! When the process was held up or asleep, one run stands for all ticks that were missed meanwhile; so it is for the time when no
-//! process ran, where jobs are stored. With jobs in memory such ticks are not made up for. When the system clock is
+//! When the process was held up or asleep, one run stands for all ticks that were missed meanwhile, unless the job has another
+//! [`Misfire`]; so it is for the time when no process ran, where jobs are stored. With jobs in memory such ticks are not made up for. When the system clock is
 //! set back, a cron job does not repeat the ticks it has had, unless jobs are in memory and the step is more than three hours.
 //!
 //! # How runs are started
@@ -53,6 +53,7 @@ mod lease;
 mod memory;
 mod misfire;
 mod moved;
+mod retries;
 mod runner;
 mod runs;
 mod schedule;
@@ -61,12 +62,13 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use database::{JobTables, Keep, Stored};
+pub(crate) use database::{JobTables, Keep, RetryColumn, Stored};
 pub use error::SchedulerError;
 pub use handle::{JobInfo, TenantScheduler};
 pub(crate) use job::Rules;
 pub use job::{JobCall, Misfire, Overlap};
 pub(crate) use moved::MovedJob;
+pub use retries::Retries;
 pub(crate) use runner::{JobFailure, JobRun, JobRunner};
 pub use schedule::Schedule;
 pub use service::Scheduler;

@@ -74,6 +74,11 @@ pub(crate) enum JobFailure {
 }
 
 impl JobFailure {
+    /// Whether the method was called, so that calling it again may help.
+    pub(super) fn is_of_the_run(&self) -> bool {
+        matches!(self, Self::Failed { .. } | Self::Panicked { .. } | Self::TimedOut { .. })
+    }
+
     /// As the history of runs has it.
     pub(super) fn kind(&self) -> &'static str {
         match self {

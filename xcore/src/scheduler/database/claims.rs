@@ -38,9 +38,9 @@ const LOOK: &str = "\
 /// Runs whose lease has ended are there for everybody. What their processes report is refused from now on.
 const LOST: &str = "\
     UPDATE xcore_runs SET
-        state = CASE WHEN losses + 1 < $1 THEN 0 ELSE 2 END,
-        outcome = CASE WHEN losses + 1 < $1 THEN NULL ELSE 'lost' END,
-        ended_at = CASE WHEN losses + 1 < $1 THEN NULL ELSE {now} END,
+        state = CASE WHEN losses + 1 < $1 AND is_last = 0 THEN 0 ELSE 2 END,
+        outcome = CASE WHEN losses + 1 < $1 AND is_last = 0 THEN NULL ELSE 'lost' END,
+        ended_at = CASE WHEN losses + 1 < $1 AND is_last = 0 THEN NULL ELSE {now} END,
         losses = losses + 1, run_at = {now}, holder = NULL, lease_until = NULL
     WHERE state = 1 AND lease_until < {now}";
 
@@ -64,7 +64,8 @@ const MOVES: &str = "\
     FROM {elements}($1)";
 
 const TICKS: &str = "\
-    SELECT value ->> 'owner' AS whose, value ->> 'id' AS which, CAST(value ->> 'tick' AS bigint) AS tick
+    SELECT value ->> 'owner' AS whose, value ->> 'id' AS which, CAST(value ->> 'tick' AS bigint) AS tick,
+        CAST(value ->> 'delay' AS bigint) AS delay
     FROM {elements}($2)";
 
 /// One run may be under way of a job whose runs do not overlap, and of those that wait the first is next. `turn` counts the runs
@@ -89,7 +90,7 @@ const CLAIM: &str = "\
     )
     UPDATE xcore_runs SET state = 1, holder = $3, token = token + 1, lease_until = {now} + $4, started_at = {now}
     WHERE number IN (SELECT number FROM picked)
-    RETURNING number, token, owner, job, tick, plugin, method";
+    RETURNING number, token, owner, job, tick, plugin, method, failures";
 
 const CLAIM_IDS: &str = "\
     SELECT CAST(value ->> 'run' AS bigint) AS run, CAST(value ->> 'token' AS bigint) AS claim FROM {elements}($1)";
@@ -110,6 +111,8 @@ struct Tick {
     owner: String,
     id: String,
     tick: i64,
+    /// How long after now it begins.
+    delay: i64,
 }
 
 #[derive(Serialize)]
@@ -125,6 +128,9 @@ struct Ended {
     state: i16,
     outcome: Option<&'static str>,
     error: Option<String>,
+    /// How long it rests when it is to run again.
+    delay: i64,
+    failed: u8,
 }
 
 impl From<&ClaimId> for Claimed {
@@ -133,8 +139,13 @@ impl From<&ClaimId> for Claimed {
     }
 }
 
-/// The ticks that make runs and the one after them, in milliseconds since 1970.
-type Ticks = (Vec<i64>, Option<i64>);
+/// What is to be done of a job that is due.
+struct Due {
+    /// In milliseconds since 1970, as the next one.
+    ticks: Vec<i64>,
+    next: Option<i64>,
+    rules: Rules,
+}
 
 /// What a look gave, in milliseconds since 1970.
 struct Look {
@@ -162,13 +173,13 @@ impl<C: ConnectionTrait> Stored<C> {
         let due = self.query(DUE, [now.into(), DUE_AT_ONCE.into()]).await?;
         let (mut moves, mut ticks, mut has_once) = (Vec::new(), Vec::new(), false);
         // Thousands of tenants have one and the same job.
-        let mut known: HashMap<(String, String, i64), Ticks> = HashMap::new();
+        let mut known: HashMap<(String, String, i64), Due> = HashMap::new();
         for row in &due {
             let text = |column: &str| row.try_get::<String>("", column).map_err(unavailable);
             let (owner, id) = (text("owner")?, text("id")?);
             let due: i64 = row.try_get("", "due").map_err(unavailable)?;
             let key = (text("schedule")?, text("rules")?, due);
-            let (runs, next) = match known.get(&key) {
+            let runs = match known.get(&key) {
                 Some(known) => known,
                 None => {
                     let Some(found) = ticks_of_row(&key.0, &key.1, due, now) else {
@@ -179,9 +190,14 @@ impl<C: ConnectionTrait> Stored<C> {
                     known.entry(key).or_insert(found)
                 }
             };
-            has_once |= next.is_none();
-            ticks.extend(runs.iter().map(|tick| Tick { owner: owner.clone(), id: id.clone(), tick: *tick }));
-            moves.push(Move { owner, id, due, next: *next });
+            has_once |= runs.next.is_none();
+            ticks.extend(runs.ticks.iter().map(|tick| Tick {
+                owner: owner.clone(),
+                id: id.clone(),
+                tick: *tick,
+                delay: length(runs.rules.delay(&owner, &id, *tick)),
+            }));
+            moves.push(Move { owner, id, due, next: runs.next });
         }
         if moves.is_empty() {
             return Ok(());
@@ -210,7 +226,7 @@ impl<C: ConnectionTrait> Stored<C> {
                     RETURNING job.owner, job.id, job.plugin, job.method, job.overlap
                 )
                 {runs}
-                SELECT j.owner, j.id, t.tick, j.plugin, j.method, j.overlap, {{now}}
+                SELECT j.owner, j.id, t.tick, j.plugin, j.method, j.overlap, {{now}} + t.delay
                 FROM j JOIN t ON t.whose = j.owner AND t.which = j.id
                 WHERE {HAS_ROOM}
                 ON CONFLICT (owner, job, tick) DO NOTHING"
@@ -221,7 +237,7 @@ impl<C: ConnectionTrait> Stored<C> {
         let text = format!(
             "WITH v AS ({MOVES}), t AS ({TICKS})
             {runs}
-            SELECT j.owner, j.id, t.tick, j.plugin, j.method, j.overlap, {{now}}
+            SELECT j.owner, j.id, t.tick, j.plugin, j.method, j.overlap, {{now}} + t.delay
             FROM xcore_jobs AS j JOIN v ON j.owner = v.whose AND j.id = v.which AND j.due = v.was_due
                 JOIN t ON t.whose = j.owner AND t.which = j.id
             WHERE {HAS_ROOM}
@@ -316,13 +332,16 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Claims for Stored<C> {
             let text = format!(
                 "WITH v AS (
                     SELECT CAST(value ->> 'run' AS bigint) AS run, CAST(value ->> 'token' AS bigint) AS claim,
-                        CAST(value ->> 'state' AS smallint) AS becomes, value ->> 'outcome' AS ending, value ->> 'error' AS problem
+                        CAST(value ->> 'state' AS smallint) AS becomes, value ->> 'outcome' AS ending, value ->> 'error' AS problem,
+                        CAST(value ->> 'delay' AS bigint) AS delay, CAST(value ->> 'failed' AS bigint) AS failed
                     FROM {{elements}}($1)
                 )
                 UPDATE xcore_runs SET
-                    state = v.becomes, outcome = v.ending, error = v.problem, holder = NULL, lease_until = NULL,
-                    ended_at = CASE WHEN v.becomes = 2 THEN {{now}} END,
-                    run_at = CASE WHEN v.becomes = 0 THEN {{now}} + {PAUSE} ELSE run_at END
+                    state = CASE WHEN is_last = 1 THEN 2 ELSE v.becomes END,
+                    outcome = CASE WHEN is_last = 1 AND v.ending IS NULL THEN 'lost' ELSE v.ending END, error = v.problem, holder = NULL, lease_until = NULL,
+                    ended_at = CASE WHEN v.becomes = 2 OR is_last = 1 THEN {{now}} END,
+                    run_at = CASE WHEN v.becomes = 0 THEN {{now}} + v.delay ELSE run_at END,
+                    failures = failures + v.failed
                 FROM v WHERE {is_mine} RETURNING number, token"
             );
             let told: Vec<Ended> = reports.iter().map(ended).collect();
@@ -370,13 +389,13 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Claims for Stored<C> {
 }
 
 /// The ticks of a job that make runs, and the tick after them.
-fn ticks_of_row(schedule: &str, rules: &str, due: i64, now: i64) -> Option<Ticks> {
+fn ticks_of_row(schedule: &str, rules: &str, due: i64, now: i64) -> Option<Due> {
     let schedule = Schedule::from_stored(schedule)?;
     let rules: Rules = serde_json::from_str(rules).ok()?;
     let due = DateTime::<Utc>::from_timestamp_millis(due)?;
     let now = DateTime::<Utc>::from_timestamp_millis(now)?;
     let (ticks, next) = ticks_of(&schedule, rules.misfire, due, now);
-    Some((ticks.into_iter().map(millis).collect(), next.map(millis)))
+    Some(Due { ticks: ticks.into_iter().map(millis).collect(), next: next.map(millis), rules })
 }
 
 fn length(duration: Duration) -> i64 {
@@ -393,6 +412,7 @@ fn claimed(row: &QueryResult) -> Result<ClaimedRun, SchedulerError> {
         id: ClaimId { run: number("number")?, token: number("token")? },
         call: JobCall::new(text("plugin")?, text("method")?),
         tick: DateTime::from_timestamp_millis(number("tick")?).ok_or_else(unreadable)?,
+        failures: u32::try_from(number("failures")?).unwrap_or(u32::MAX),
         key: JobKey { owner, id: job.into() },
     })
 }
@@ -400,13 +420,18 @@ fn claimed(row: &QueryResult) -> Result<ClaimedRun, SchedulerError> {
 fn ended(report: &Report) -> Ended {
     let ClaimId { run, token } = report.id;
     match &report.ending {
-        Ending::Done => Ended { run, token, state: 2, outcome: Some("done"), error: None },
-        Ending::Failed { outcome, error } => {
+        Ending::Done => {
+            Ended { run, token, state: 2, outcome: Some("done"), error: None, delay: 0, failed: 0 }
+        }
+        Ending::Failed { outcome, error, retry_after } => {
             // A NUL is no text to PostgreSQL.
             let error = error.replace('\0', " ").chars().take(LONGEST_ERROR).collect();
-            Ended { run, token, state: 2, outcome: Some(outcome), error: Some(error) }
+            let (state, delay) = retry_after.map_or((2, 0), |after| (0, length(after)));
+            Ended { run, token, state, outcome: Some(outcome), error: Some(error), delay, failed: 1 }
         }
-        Ending::Released => Ended { run, token, state: 0, outcome: None, error: None },
+        Ending::Released => {
+            Ended { run, token, state: 0, outcome: None, error: None, delay: PAUSE, failed: 0 }
+        }
     }
 }
 

@@ -208,6 +208,8 @@ impl<C: ConnectionTrait + Send + Sync + 'static> SchedulerBackend for Stored<C> 
             let removed = self.query(&text, values()).await?.first().map(entry).transpose()?;
             let waiting = "DELETE FROM xcore_runs WHERE owner = $1 AND job = $2 AND state = 0";
             self.execute(waiting, values()).await?;
+            let under_way = "UPDATE xcore_runs SET is_last = 1 WHERE owner = $1 AND job = $2 AND state = 1";
+            self.execute(under_way, values()).await?;
             Ok(removed)
         }
         .boxed()

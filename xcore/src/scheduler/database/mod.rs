@@ -16,7 +16,7 @@ use super::SchedulerError;
 use super::job::Owner;
 use crate::tenancy::TenantId;
 
-pub(crate) use tables::JobTables;
+pub(crate) use tables::{JobTables, RetryColumn};
 
 /// Jobs and runs in a database.
 pub(crate) struct Stored<C> {

@@ -12,10 +12,11 @@ use tokio::task::AbortHandle;
 
 use super::alarm::TickSource;
 use super::clock::Clock;
+use super::job::Misfire;
 use super::memory::Memory;
 use super::runner::{JobFailure, JobRun, JobRunner};
 use super::{
-    JobCall, Overlap, Rules, Schedule, Scheduler, SchedulerError, SchedulerSettings, StaticJob,
+    JobCall, Overlap, Retries, Rules, Schedule, Scheduler, SchedulerError, SchedulerSettings, StaticJob,
     TenantScheduler,
 };
 use crate::tenancy::{Tenant, TenantId};
@@ -26,6 +27,7 @@ mod isolation;
 mod limits;
 mod overlap;
 mod real_alarm;
+mod retries;
 mod shutdown;
 mod stored;
 mod suspension;

@@ -8,8 +8,8 @@ use super::*;
 use crate::db::{Database, DatabaseSettings, Migrations, SharedDb};
 use crate::scheduler::backend::SchedulerBackend;
 use crate::scheduler::claims::{ClaimId, Claims, Ending, Holder, Report, Round};
-use crate::scheduler::database::{JobTables, Keep, Stored};
-use crate::scheduler::job::{JobEntry, JobKey, Misfire, Owner};
+use crate::scheduler::database::{JobTables, Keep, RetryColumn, Stored};
+use crate::scheduler::job::{JobEntry, JobKey, Owner};
 
 mod jobs;
 #[cfg(feature = "postgres")]
@@ -21,7 +21,7 @@ struct Tables;
 
 impl MigratorTrait for Tables {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(JobTables)]
+        vec![Box::new(JobTables), Box::new(RetryColumn)]
     }
 }
 
