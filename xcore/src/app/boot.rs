@@ -379,6 +379,7 @@ fn declared(job: &'static JobSpec, config: &Config) -> Result<StaticJob, BootErr
     })?;
     let spread = config.services.scheduler.as_ref().and_then(|section| section.spread);
     let rules = Rules {
+        per: job.per,
         overlap: job.overlap,
         timeout: job.timeout,
         misfire: job.misfire,

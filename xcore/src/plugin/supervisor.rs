@@ -62,7 +62,7 @@ impl Call {
             "job",
             plugin = spec.plugin,
             job = spec.name,
-            tenant = %run.tenant,
+            tenant = run.tenant.as_ref().map(tracing::field::display),
             id = run.id,
             tick = %run.tick,
             request_id = %id,

@@ -96,7 +96,7 @@ impl TenantScheduler {
     /// when the tenant was deleted or has as many jobs as its plan allows; when the store is unavailable.
     pub async fn add(&self, id: &str, schedule: Schedule, call: JobCall) -> Result<(), SchedulerError> {
         check_dynamic_id(id)?;
-        let declared = self.core.declared(&call)?;
+        let declared = self.core.declared_of_tenants(&call)?;
         let engine = &self.core.engine;
         let entry = JobEntry {
             key: self.key(id)?,

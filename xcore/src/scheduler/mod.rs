@@ -66,7 +66,7 @@ pub(crate) use database::{JobTables, Keep, RetryColumn, Stored};
 pub use error::SchedulerError;
 pub use handle::{JobInfo, TenantScheduler};
 pub(crate) use job::Rules;
-pub use job::{JobCall, Misfire, Overlap};
+pub use job::{JobCall, Misfire, Overlap, Per};
 pub(crate) use moved::MovedJob;
 pub use retries::Retries;
 pub(crate) use runner::{JobFailure, JobRun, JobRunner};

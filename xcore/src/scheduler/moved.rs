@@ -45,7 +45,7 @@ impl Scheduler {
         for job in jobs {
             check_dynamic_id(&job.id)?;
             job.schedule.read()?;
-            self.core().declared(&job.call)?;
+            self.core().declared_of_tenants(&job.call)?;
         }
         Ok(())
     }
@@ -66,7 +66,7 @@ impl Scheduler {
         self.tenant_suspended(id).await?;
         for job in jobs {
             check_dynamic_id(&job.id)?;
-            let declared = core.declared(&job.call)?;
+            let declared = core.declared_of_tenants(&job.call)?;
             let now = core.engine.clock.now();
             let key = JobKey { owner, id: job.id.as_str().into() };
             let entry = JobEntry {

@@ -20,8 +20,8 @@ pub(crate) trait JobRunner: Send + Sync + 'static {
 /// One run of one job.
 #[derive(Clone, Debug)]
 pub(crate) struct JobRun {
-    /// The tenant in whose context it runs.
-    pub(crate) tenant: TenantId,
+    /// The tenant in whose context it runs; `None` for a job of the app.
+    pub(crate) tenant: Option<TenantId>,
     /// What is called.
     pub(crate) call: JobCall,
     /// The id of the job as its owner names it.

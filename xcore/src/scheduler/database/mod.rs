@@ -131,16 +131,24 @@ fn unavailable(source: DbErr) -> SchedulerError {
     SchedulerError::Unavailable { source: Box::new(source) }
 }
 
+/// How the app is stored as an owner. No tenant has such a name.
+const APP: &str = ":";
+
 /// How an owner is stored. No tenant has the empty name.
 fn name_of(owner: Owner) -> String {
     match owner {
+        Owner::App => APP.to_owned(),
         Owner::Tenant(tenant) => tenant.to_string(),
         Owner::Shared => String::new(),
     }
 }
 
 fn owner_of(name: &str) -> Option<Owner> {
-    if name.is_empty() { Some(Owner::Shared) } else { TenantId::parse(name).ok().map(Owner::Tenant) }
+    match name {
+        "" => Some(Owner::Shared),
+        APP => Some(Owner::App),
+        name => TenantId::parse(name).ok().map(Owner::Tenant),
+    }
 }
 
 /// A list as one value of a statement.

@@ -78,7 +78,7 @@ impl Planned {
     fn delay(&self) -> Duration {
         let owner = match self.key.owner {
             Owner::Tenant(tenant) => tenant.to_string(),
-            Owner::Shared => String::new(),
+            Owner::Shared | Owner::App => String::new(),
         };
         self.rules.delay(&owner, &self.key.id, self.tick.timestamp_millis())
     }

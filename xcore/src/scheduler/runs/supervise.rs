@@ -23,8 +23,9 @@ impl Runs {
         // it is dropped, because `fill` holds it then.
         let mut done = Done { runs: Arc::clone(&self), number, key: Some(run.key.clone()) };
         let tenant = match (run.key.owner, self.default_tenant) {
-            (Owner::Tenant(tenant), _) => tenant,
-            (Owner::Shared, Some(default)) => default,
+            (Owner::Tenant(tenant), _) => Some(tenant),
+            (Owner::Shared, Some(default)) => Some(default),
+            (Owner::App, _) => None,
             // `Scheduler` refuses to be made this way.
             (Owner::Shared, None) => return,
         };

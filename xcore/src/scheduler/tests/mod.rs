@@ -16,7 +16,7 @@ use super::job::Misfire;
 use super::memory::Memory;
 use super::runner::{JobFailure, JobRun, JobRunner};
 use super::{
-    JobCall, Overlap, Retries, Rules, Schedule, Scheduler, SchedulerError, SchedulerSettings, StaticJob,
+    JobCall, Overlap, Per, Retries, Rules, Schedule, Scheduler, SchedulerError, SchedulerSettings, StaticJob,
     TenantScheduler,
 };
 use crate::tenancy::{Tenant, TenantId};
@@ -25,6 +25,7 @@ mod fan_out;
 mod handles;
 mod isolation;
 mod limits;
+mod of_the_app;
 mod overlap;
 mod real_alarm;
 mod retries;
@@ -94,7 +95,11 @@ struct Runner(Arc<Recorder>);
 impl JobRunner for Runner {
     fn run(&self, run: JobRun) -> BoxFuture<'static, Result<(), JobFailure>> {
         let recorder = Arc::clone(&self.0);
-        let seen = Seen { tenant: run.tenant.to_string(), id: run.id.clone(), tick: run.tick };
+        let seen = Seen {
+            tenant: run.tenant.map_or_else(|| "the app".to_owned(), |tenant| tenant.to_string()),
+            id: run.id.clone(),
+            tick: run.tick,
+        };
         recorder.begun.lock().unwrap().push(seen.clone());
         assert_ne!(run.call.job, "panics_at_once", "this job panics before it gives a future");
         async move {
