@@ -65,6 +65,7 @@ impl Call {
             tenant = run.tenant.as_ref().map(tracing::field::display),
             id = run.id,
             tick = %run.tick,
+            attempt = run.failures.saturating_add(1),
             request_id = %id,
         );
         Self { id, span }

@@ -70,7 +70,7 @@ impl Scheduler {
             let now = core.engine.clock.now();
             let key = JobKey { owner, id: job.id.as_str().into() };
             let entry = JobEntry {
-                key: key.clone(),
+                key,
                 call: job.call.clone(),
                 schedule: job.schedule.read()?,
                 rules: declared.rules,
@@ -79,9 +79,6 @@ impl Scheduler {
                 since: now,
             };
             core.engine.backend.put(entry).await?;
-            if job.paused {
-                core.engine.backend.set_paused(&key, true, now).await?;
-            }
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use super::lease::Message;
 use super::memory::Memory;
 use super::runner::JobRunner;
 use super::runs::Runs;
-use super::{Schedule, SchedulerError};
+use super::{Keep, Schedule, SchedulerError, figures};
 use crate::tenancy::{Tenant, TenantId};
 
 /// How long the last reports may take.
@@ -69,6 +69,8 @@ pub(crate) struct SchedulerSettings {
     pub(crate) default_tenant: Option<TenantId>,
     /// How long a run is left to a process that does not say that it still runs it. For stored jobs.
     pub(crate) lease: Duration,
+    /// How long runs that have ended are remembered. A store has its own.
+    pub(crate) keep: Keep,
 }
 
 impl Default for SchedulerSettings {
@@ -79,6 +81,7 @@ impl Default for SchedulerSettings {
             isolate: true,
             default_tenant: None,
             lease: Duration::from_secs(30),
+            keep: Keep::default(),
         }
     }
 }
@@ -125,7 +128,8 @@ impl Scheduler {
         if !settings.isolate && settings.default_tenant.is_none() {
             return Err(SchedulerError::NoDefaultTenant);
         }
-        let runs = Runs::new(settings.concurrency, settings.default_tenant);
+        figures::describe();
+        let runs = Runs::new(&settings, clock);
         let (claiming, inbox) = match backend.work() {
             Work::Agenda(_) => (None, None),
             Work::Claims(_) => {

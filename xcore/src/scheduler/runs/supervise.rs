@@ -10,6 +10,8 @@ use tokio::time::timeout;
 
 use super::{Planned, Runs};
 use crate::scheduler::claims::Ending;
+use crate::scheduler::figures;
+use crate::scheduler::history::{LONGEST_ERROR, RunInfo, RunOutcome};
 use crate::scheduler::job::{JobKey, Owner};
 use crate::scheduler::runner::{JobFailure, JobRun, JobRunner};
 
@@ -32,7 +34,9 @@ impl Runs {
         let limit = run.rules.timeout;
         let planned = run.clone();
         let (key, tick, lease) = (run.key, run.tick, run.lease);
-        let run = JobRun { tenant, call: run.call, id: key.id.to_string(), tick, timeout: limit };
+        let (failures, call, started) = (run.failures, run.call.clone(), self.clock.now());
+        figures::begun(&call, (started - tick).to_std().unwrap_or_default());
+        let run = JobRun { tenant, call: run.call, id: key.id.to_string(), tick, failures, timeout: limit };
         let outcome = AssertUnwindSafe(async move { runner.run(run).await }).catch_unwind();
         let outcome = async {
             match limit {
@@ -62,13 +66,33 @@ impl Runs {
                 // It waits here, and its lease is renewed.
                 Err(JobFailure::Crowded { .. }) => {}
                 Err(failure) => {
-                    let (outcome, error) = (failure.kind(), with_causes(failure));
+                    let (outcome, error) = (failure.outcome(), with_causes(failure));
                     lease.end(Ending::Failed { outcome, error, retry_after: planned.retry_after(failure) });
                 }
             }
         }
+        let ended = self.clock.now();
+        let info = |outcome, error| RunInfo {
+            tenant: match key.owner {
+                Owner::Tenant(tenant) => Some(tenant),
+                Owner::Shared | Owner::App => None,
+            },
+            job: key.id.to_string(),
+            tick,
+            started: Some(started),
+            ended,
+            outcome,
+            failures,
+            error,
+        };
+        let took = (ended - started).to_std().unwrap_or_default();
         match outcome {
-            Ok(()) => {}
+            Ok(()) => {
+                figures::ended(&call, RunOutcome::Done, took);
+                if lease.is_none() {
+                    self.write_down(&key, info(RunOutcome::Done, None));
+                }
+            }
             Err(JobFailure::Suspended) if self.line().put_back(planned.clone()) => {}
             Err(JobFailure::Crowded { .. }) => {
                 // From here on it is not under way: its end is not what the others wait for.
@@ -77,9 +101,17 @@ impl Runs {
             }
             Err(failure) => {
                 let error = &failure as &dyn std::error::Error;
+                figures::ended(&call, failure.outcome(), took);
                 match planned.retry_after(&failure) {
-                    None => tracing::error!(job = %key, %tick, error, "a job failed"),
+                    None => {
+                        tracing::error!(job = %key, %tick, error, "a job failed");
+                        if lease.is_none() {
+                            let text = with_causes(&failure).chars().take(LONGEST_ERROR).collect();
+                            self.write_down(&key, info(failure.outcome(), Some(text)));
+                        }
+                    }
                     Some(after) => {
+                        figures::tried_again(&call);
                         tracing::warn!(job = %key, %tick, ?after, error, "a job failed and is tried again");
                         // Of a claimed run the store looks after it.
                         if lease.is_none() {

@@ -16,15 +16,18 @@ use super::job::Misfire;
 use super::memory::Memory;
 use super::runner::{JobFailure, JobRun, JobRunner};
 use super::{
-    JobCall, Overlap, Per, Retries, Rules, Schedule, Scheduler, SchedulerError, SchedulerSettings, StaticJob,
-    TenantScheduler,
+    JobCall, Overlap, Per, Retries, Rules, RunInfo, RunOutcome, Schedule, Scheduler, SchedulerError,
+    SchedulerSettings, StaticJob, TenantScheduler,
 };
 use crate::tenancy::{Tenant, TenantId};
 
 mod fan_out;
+mod figures;
 mod handles;
+mod history;
 mod isolation;
 mod limits;
+mod load;
 mod of_the_app;
 mod overlap;
 mod real_alarm;
