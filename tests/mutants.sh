@@ -107,7 +107,7 @@ if [[ $what == all || $what == proofs ]]; then
 fi
 
 if [[ $what == all || $what == scopes ]]; then
-    tests=(cargo test -q -p xcore-tests --test scopes)
+    tests=(cargo test -q -p xcore-tests --all-features --test scopes)
     mutate xcore/src/tenancy/named.rs 'Err\(TenancyError::Unexpected \{ without: self\.without\.clone\(\)\.into\(\) \}\)' 'Ok(())'
     mutate xcore/src/tenancy/named.rs 'Whom::Nobody => Ok\(None\),' \
         'Whom::Nobody => self.directory.admit(&self.default.unwrap()).await.map(Some),'
@@ -117,9 +117,9 @@ if [[ $what == all || $what == scopes ]]; then
 fi
 
 if [[ $what == all || $what == limits ]]; then
-    tests=(cargo test -q -p xcore --lib tenancy::)
+    tests=(cargo test -q -p xcore --lib --all-features tenancy::)
     mutate xcore/src/tenancy/memory.rs 'self\.is_limited\.store\(self\.tenant\.is_limited\(\), Ordering::Relaxed\);' ''
-    tests=(cargo test -q -p xcore-tests --test limits)
+    tests=(cargo test -q -p xcore-tests --all-features --test limits)
     mutate xcore/src/tenancy/memory.rs ' \|\| found\.is_limited\.load\(Ordering::Relaxed\)' ''
     mutate xcore/src/tenancy/usage.rs 'in_service\.fetch_sub\(1' 'in_service.fetch_sub(0'
     mutate xcore/src/tenancy/usage.rs '\(in_service < limit\)' '(true)'
@@ -132,7 +132,7 @@ if [[ $what == all || $what == limits ]]; then
     mutate xcore/src/tenancy/tenant.rs 'self\.0\.has_seats\.store\(seats\.is_some\(\), Ordering::Release\);' ''
     mutate xcore/src/tenancy/tenant.rs 'self\.0\.seats\.resize\(seats\);' ''
     mutate xcore/src/plugin/scoped.rs 'tenant\.filter\(\|_\| is_counted\)' 'tenant.filter(|_| false && is_counted)'
-    tests=(cargo test -q -p xcore --lib --features postgres seats)
+    tests=(cargo test -q -p xcore --lib --all-features seats)
     mutate xcore/src/tenancy/seats.rs 'room\.seats\.add_permits\(more - staying\);' ''
     mutate xcore/src/tenancy/seats.rs 'if size\.leaving > 0' 'if false'
     mutate xcore/src/db/sqlite/service.rs 'lend_to\(scope\.tenant\(\), ' 'lend_to(None, '
@@ -144,16 +144,20 @@ if [[ $what == all || $what == limits ]]; then
     mutate xcore/src/scheduler/memory.rs 'let fits = has < most' 'let fits = true'
     mutate xcore/src/scheduler/runs/supervise.rs 'line\.uncrowd\(key\.owner\);' ''
     mutate xcore/src/scheduler/runs/line.rs 'self\.crowded\.insert\(owner\);' ''
+    tests=(cargo test -q -p xcore --lib --all-features scheduler::)
+    mutate xcore/src/scheduler/backend.rs 'if has < most' 'if true'
+    mutate xcore/src/scheduler/runs.rs 'line\.uncrowd\(key\.owner\);' ''
+    mutate xcore/src/scheduler/runs.rs 'self\.crowded\.insert\(owner\);' ''
 fi
 
 if [[ $what == all || $what == template ]]; then
-    tests=(cargo test -q -p xcore --lib --features postgres replay::)
+    tests=(cargo test -q -p xcore --lib --all-features replay::)
     mutate xcore/src/db/template.rs 'migration\.use_transaction\(\) == Some\(false\)' 'migration.use_transaction() == Some(false) && false'
     mutate xcore/src/db/postgres/migrate.rs 'stays_inside: true' 'stays_inside: false'
     mutate xcore/src/db/postgres/replay/capture.rs 'if script\.contains\(TEMPLATE\)' 'if false'
     mutate xcore/src/db/postgres/replay/capture.rs 'differences\(&made, &template\)\.first\(\)' 'differences(&made, &template).first().filter(|_| false)'
     mutate xcore/src/db/postgres/replay/capture.rs 'if rows_of\(&again\)\.eq\(rows_of\(&first\)\)' 'if true'
-    tests=(cargo test -q -p xcore-tests --features postgres --test fleet a_template_of_another)
+    tests=(cargo test -q -p xcore-tests --all-features --test fleet a_template_of_another)
     mutate xcore/src/db/postgres/replay/template.rs 'if found == mark' 'if found.starts_with(MARK)'
     mutate xcore/src/db/postgres/replay/template.rs 'if !found\.starts_with\(MARK\)' 'if false'
 fi
@@ -184,9 +188,9 @@ if [[ $what == all || $what == archive ]]; then
 fi
 
 if [[ $what == all || $what == rename ]]; then
-    tests=(cargo test -q -p xcore --lib directory_rename::)
+    tests=(cargo test -q -p xcore --lib --all-features directory_rename::)
     mutate xcore/src/app/directory_rename.rs 'move_all\(change, \(&old\.id, old\.life\), \(&new\.id, new\.life\)\)\.await\?;' ''
-    tests=(cargo test -q -p xcore-tests --test rename)
+    tests=(cargo test -q -p xcore-tests --all-features --test rename)
     mutate xcore/src/app/rename.rs 'self\.runtime\.admission\.directory\.end_life\(id, life\);' ''
     mutate xcore/src/app/rename.rs 'self\.give_jobs\(&jobs, id, &to\)\.await\?;' 'self.leave(id).await?;'
     mutate xcore/src/app/rename.rs 'cache\.forget_tenant\(name\)\.await' 'Ok::<u64, crate::cache::CacheError>(0)'
@@ -199,22 +203,22 @@ if [[ $what == all || $what == rename ]]; then
 fi
 
 if [[ $what == all || $what == cache ]]; then
-    tests=(cargo test -q -p xcore --lib --features redis cache::isolation)
+    tests=(cargo test -q -p xcore --lib --all-features cache::isolation)
     # A pattern that is not escaped, and one that is not bound to its tenant.
     mutate xcore/src/cache/redis/names.rs "if matches!\\(character, '\\*'" "if false && matches!(character, '*'"
     mutate xcore/src/cache/redis/names.rs 'text\.push_str\(space\);' ''
     mutate xcore/src/cache/memory/index.rs 'self\.part\(space\)\.get\(space\)' 'self.part(space).values().next()'
-    tests=(cargo test -q -p xcore --lib --features redis cache::memory)
+    tests=(cargo test -q -p xcore --lib --all-features cache::memory)
     # Room is made by whoever asks for it, or by nobody in particular; and what is used goes like what is not.
     mutate xcore/src/cache/memory/index.rs 'lock\(&self\.ranks\)\.last\(\)' 'lock(&self.ranks).first()'
     mutate xcore/src/cache/memory/index.rs 'let was_used = slot\.entry\.take_use\(\);' 'let was_used = false;'
-    tests=(cargo test -q -p xcore --lib --features redis cache::tiered)
+    tests=(cargo test -q -p xcore --lib --all-features cache::tiered)
     # A value that changed while it was fetched is kept; the end of a connection is not heard; what is near outlives it.
     mutate xcore/src/cache/tiered/near.rs 'hold\.is_broken\.store\(true, Ordering::Relaxed\);' ''
     mutate xcore/src/cache/tiered/near.rs 'if hold\.is_broken\.load\(Ordering::Relaxed\)' 'if false'
     mutate xcore/src/cache/tiered/near.rs 'self\.forget_all\(\);' ''
     mutate xcore/src/cache/tiered/tracking.rs 'near\.forget\(key\);' ''
-    tests=(cargo test -q -p xcore --lib --features redis cache::redis)
+    tests=(cargo test -q -p xcore --lib --all-features cache::redis)
     mutate xcore/src/cache/redis/link.rs 'if std::mem::take\(&mut may_repeat\)' 'if false'
     mutate xcore/src/cache/redis/nodes.rs 'is_at_rest \|\| self\.earlier' 'true || is_at_rest || self.earlier'
     mutate xcore/src/cache/load.rs '\*turn = Some\(Outcome::Loaded\(bytes\)\);' ''

@@ -106,7 +106,7 @@ pub use window::DataVersion;
 pub(crate) use admission::{Admission, Asks, Preadmitted};
 pub(crate) use chain::{Chain, Link};
 pub(crate) use credentials::{CredentialStore, Credentials, KeyHash, Owner, hash_of, hex, new_key};
-pub(crate) use directory::DirectorySettings;
+pub(crate) use directory::{DirectorySettings, Survey};
 pub(crate) use head::value_of;
 pub(crate) use host::Hosts;
 pub(crate) use path::{nameless, split};

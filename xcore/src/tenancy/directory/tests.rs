@@ -38,7 +38,9 @@ impl DirectoryStore for Slow {
         if self.is_away.load(Ordering::SeqCst) || self.tells_revision_only.load(Ordering::SeqCst) {
             return Err(StoreError::Away);
         }
-        Ok(self.listed.lock().unwrap().clone())
+        let listed = self.listed.lock().unwrap().clone();
+        tokio::task::yield_now().await;
+        Ok(listed)
     }
 
     fn is_managed(&self) -> bool {
@@ -405,6 +407,20 @@ async fn a_survey_spares_the_lookups_after_a_change() {
     *store.listed.lock().unwrap() = vec![suspended];
     directory.survey().await.unwrap();
     assert!(directory.remembered(&acme).is_none());
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_created_while_all_are_read_has_not_ended() {
+    let (store, directory) = slow(Some(State::Active));
+    let [acme, globex, initech] = ["acme", "globex", "initech"].map(|name| TenantId::parse(name).unwrap());
+    let stays = directory.living(&TenantRecord::active(acme));
+    let goes = directory.living(&TenantRecord::active(globex));
+    *store.listed.lock().unwrap() = vec![TenantRecord::active(acme)];
+    let (survey, _made) =
+        tokio::join!(directory.survey_of([]), async { directory.living(&TenantRecord::active(initech)) });
+    assert_eq!(survey.unwrap().ended, [(globex, goes.life())]);
+    assert_eq!(directory.survey_of([(initech, 9)]).await.unwrap().records.len(), 1);
+    assert!(!stays.has_ended());
 }
 
 #[tokio::test]
