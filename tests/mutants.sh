@@ -10,6 +10,7 @@
 #   tests/mutants.sh template   what is refused as a template of tenants: about a minute each, with a PostgreSQL server
 #   tests/mutants.sh archive    what keeps archives honest: about two minutes each
 #   tests/mutants.sh rename     what keeps a renamed tenant from the next of its name: about a minute each
+#   tests/mutants.sh scheduler  what keeps runs to one a tick, within their rules and their tenant: about two minutes each
 #   tests/mutants.sh lives      what keeps deletions and restorations whole: about two minutes each
 #
 # Works on a copy in target/mutants. A mutant that no test notices is printed and makes the script fail.
@@ -139,6 +140,10 @@ if [[ $what == all || $what == limits ]]; then
     mutate xcore/src/db/postgres/service.rs 'lend_for\(scope\.tenant\(\), ' 'lend_for(None, '
     mutate xcore/src/db/postgres/in_full.rs 'lend_for\(scope\.tenant\(\), ' 'lend_for(None, '
     mutate xcore/src/db/postgres/pooler/backend.rs 'begin\(scope\.tenant\(\), ' 'begin(None, '
+    tests=(cargo test -q -p xcore --lib scheduler::)
+    mutate xcore/src/scheduler/memory.rs 'let fits = has < most' 'let fits = true'
+    mutate xcore/src/scheduler/runs/supervise.rs 'line\.uncrowd\(key\.owner\);' ''
+    mutate xcore/src/scheduler/runs/line.rs 'self\.crowded\.insert\(owner\);' ''
     tests=(cargo test -q -p xcore --lib --all-features scheduler::)
     mutate xcore/src/scheduler/backend.rs 'if has < most' 'if true'
     mutate xcore/src/scheduler/runs.rs 'line\.uncrowd\(key\.owner\);' ''
@@ -217,6 +222,39 @@ if [[ $what == all || $what == cache ]]; then
     mutate xcore/src/cache/redis/link.rs 'if std::mem::take\(&mut may_repeat\)' 'if false'
     mutate xcore/src/cache/redis/nodes.rs 'is_at_rest \|\| self\.earlier' 'true || is_at_rest || self.earlier'
     mutate xcore/src/cache/load.rs '\*turn = Some\(Outcome::Loaded\(bytes\)\);' ''
+fi
+
+if [[ $what == all || $what == scheduler ]]; then
+    tests=(cargo test -q -p xcore --lib --all-features scheduler::tests::stored)
+    # The number of the claim, the lease, the state of what is claimed, the tick that a job still has.
+    mutate xcore/src/scheduler/database/claims.rs 'number = v\.run AND token = v\.claim AND state = 1' 'number = v.run'
+    mutate xcore/src/scheduler/database/claims.rs 'WHERE state = 1 AND lease_until < \{now\}' 'WHERE state = 1'
+    mutate xcore/src/scheduler/database/claims.rs 'WHERE r\.state = 0 AND r\.run_at <= \{now\}' 'WHERE r.state < 2 AND r.run_at <= {now}'
+    mutate xcore/src/scheduler/database/claims.rs 'AND o\.resting = 0' ''
+    mutate xcore/src/scheduler/database/claims.rs 'failures = failures \+ v\.failed' 'failures = failures'
+    mutate xcore/src/scheduler/database/claims.rs 'CASE WHEN is_last = 1 THEN 2 ELSE v\.becomes END' 'v.becomes'
+    mutate xcore/src/scheduler/database/claims.rs 'ORDER BY turn, run_at, number LIMIT' 'ORDER BY run_at, number LIMIT'
+    # Whose history it is, and how much of it.
+    mutate xcore/src/scheduler/database/history.rs 'WHERE owner = \$1 AND' "WHERE \$1 <> '' AND"
+    mutate xcore/src/scheduler/database/history.rs ' AND ended_at >= \{now\} - \$3' ' AND $3 > 0'
+    # Jobs that are counted, and then added whoever has added one meanwhile; pauses that stay behind.
+    mutate xcore/src/scheduler/database/jobs.rs 'AND additions = \$2 RETURNING' 'AND additions >= 0 * $2 RETURNING'
+    mutate xcore/src/scheduler/database/jobs.rs 'paused: entry\.paused\.into\(\),' 'paused: 0,'
+    tests=(cargo test -q -p xcore --lib --all-features scheduler)
+    # The place in the window, missed ticks, retries.
+    mutate xcore/src/scheduler/job.rs '\(owner, id, tick\)\.hash' '(id, tick).hash'
+    mutate xcore/src/scheduler/misfire.rs 'ticks\.len\(\) == most' 'false'
+    mutate xcore/src/scheduler/retries.rs 'failures < self\.most' 'failures <= self.most'
+    mutate xcore/src/scheduler/runner.rs 'Self::Failed \{ \.\. \} \| Self::Panicked \{ \.\. \} \| Self::TimedOut \{ \.\. \}\)' 'Self::Failed { .. })'
+    # What goes with its job and its tenant, and what a tenant may reach.
+    mutate xcore/src/scheduler/runs/line.rs 'self\.later\.retain\(\|_, run\| ' 'self.later.retain(|_, run| true || '
+    mutate xcore/src/scheduler/runs/line.rs 'job\.is_gone \|= is_meant\(key\);' ''
+    mutate xcore/src/scheduler/runs/line.rs 'job\.is_orphan = true' 'job.is_orphan = false'
+    mutate xcore/src/scheduler/runs/mod.rs 'self\.history\.forget\(owner\);' ''
+    mutate xcore/src/scheduler/history.rs '\*run\.job == \*key\.id && ' ''
+    mutate xcore/src/scheduler/history.rs 'kept\.by_owner\.get\(&key\.owner\)\.into_iter\(\)\.flatten\(\)' 'kept.by_owner.values().flatten()'
+    mutate xcore/src/scheduler/service.rs 'Per::App => Err\(SchedulerError::OfTheApp \{ call: call\.clone\(\) \}\)' 'Per::App => Ok(declared)'
+    mutate xcore/src/scheduler/service.rs 'declared\.rules\.per == per' 'true'
 fi
 
 if [[ $what == all || $what == lives ]]; then

@@ -9,7 +9,7 @@ use syn::{Attribute, FnArg, LitStr, Path, Type};
 
 use crate::check::clash::{Routed, check_clashes};
 use crate::check::cron::{check_cron, check_timezone};
-use crate::check::duration::check_duration;
+use crate::check::duration::{check_duration, check_every};
 use crate::check::options as check;
 use crate::check::path_arguments::check_path_arguments;
 use crate::check::route;
@@ -73,14 +73,23 @@ pub(crate) struct Action<'a> {
     pub(crate) is_internal: bool,
 }
 
+/// How long the first retry of a job waits that says nothing of it.
+const BACKOFF: Duration = Duration::from_secs(10);
+
 /// A method under `#[job]`.
 pub(crate) struct Job<'a> {
     pub(crate) function: Function<'a>,
+    /// `Tenant` or, with `per = "app"`, `Central`.
+    pub(crate) scope: Scope,
     pub(crate) cron: Option<String>,
     pub(crate) every: Option<Duration>,
     pub(crate) timezone: Option<String>,
     pub(crate) overlap: &'static str,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) retries: u32,
+    pub(crate) backoff: Duration,
+    pub(crate) jitter: Option<Duration>,
+    pub(crate) misfire: (&'static str, Option<u32>),
 }
 
 /// A method under `#[on]`.
@@ -259,25 +268,48 @@ fn check_action<'a>(method: &'a Method, options: TokenStream, plugin: &Ident, si
 
 fn check_job<'a>(method: &'a Method, options: TokenStream, plugin: &Ident, sink: &mut Sink) -> Job<'a> {
     let before = sink.count();
-    let JobOptions { cron, every, timezone, overlap, timeout } = JobOptions::parse(options, sink);
+    let JobOptions { cron, every, timezone, per, overlap, timeout, retries, backoff, jitter, misfire } =
+        JobOptions::parse(options, sink);
     check::check_trigger(
         cron.as_ref(),
         every.as_ref().map(|(key, _)| key),
         timezone.as_ref().map(|(key, _)| key),
         sink,
     );
+    let has_trigger = cron.is_some() || every.is_some();
+    let scope = match per {
+        Some((key, per)) => {
+            let scope = check::check_per(&per, sink);
+            if scope == Some(Scope::Central) {
+                check::check_app_job(&key, has_trigger, sink);
+            }
+            // When it is in error, the context tells which one is meant.
+            scope.unwrap_or_else(|| scope_of(&method.sig, plugin))
+        }
+        None => Scope::Tenant,
+    };
     let cron = cron.filter(|cron| check_cron(cron, sink));
     let timezone = timezone.filter(|(_, zone)| check_timezone(zone, sink));
-    let every = every.and_then(|(_, every)| check_duration("every", &every, sink));
+    let every = every.and_then(|(_, every)| check_every(&every, sink));
     let overlap = overlap.and_then(|overlap| check::check_overlap(&overlap, sink)).unwrap_or("Skip");
     let timeout = timeout.and_then(|timeout| check_duration("timeout", &timeout, sink));
+    check::check_backoff(backoff.as_ref().map(|(key, _)| key), retries.is_some(), sink);
+    let retries = retries.and_then(|retries| check::check_retries(&retries, sink)).unwrap_or(0);
+    let backoff = backoff.and_then(|(_, backoff)| check_duration("backoff", &backoff, sink));
+    let jitter = jitter.and_then(|jitter| check_duration("jitter", &jitter, sink));
+    let misfire = misfire.and_then(|misfire| check::check_misfire(&misfire, sink)).unwrap_or(("Once", None));
     Job {
-        function: function(method, Role::Job, plugin, before, sink),
+        function: function(method, Role::Job(scope), plugin, before, sink),
+        scope,
         cron: cron.map(|cron| cron.value()),
         every,
         timezone: timezone.map(|(_, zone)| zone.value()),
         overlap,
         timeout,
+        retries,
+        backoff: backoff.unwrap_or(BACKOFF),
+        jitter,
+        misfire,
     }
 }
 

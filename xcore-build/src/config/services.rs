@@ -97,12 +97,15 @@ settings! {
         timezone: String = default TimeZone, "UTC";
         /// How many jobs run at once, over all tenants.
         concurrency: u32 = default Whole<1, 10_000>, "16";
+        /// The time over which the runs of one tick of a `#[job]` with `cron` or `every` are spread, unless the job has a `jitter`. None by default:
+        /// all begin at the tick, as many at once as `concurrency` allows.
+        spread: Option<Duration> = optional Span;
         /// How long a run is left to a process that does not say that it still runs it, with `backend: database`. A process says so three
         /// times in this time. At least 3s.
         lease: Duration = default Span, "30s";
-        /// How many runs of each job are remembered when they have ended, with `backend: database`.
+        /// How many runs of each job are remembered when they have ended, for `ctx.scheduler.history`.
         history: u32 = default Whole<1, 100_000>, "100";
-        /// How many days runs that have ended are remembered, with `backend: database`.
+        /// How many days runs that have ended are remembered.
         history_days: u32 = default Whole<1, 3_660>, "7";
     }
 }

@@ -10,7 +10,7 @@ const UNITS: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_
 
 /// The duration of an option.
 ///
-/// ui: action/fail/timeout_without_unit, action/fail/timeout_zero, job/fail/every_unknown_unit
+/// ui: action/fail/timeout_without_unit, action/fail/timeout_zero, job/fail/every_unknown_unit, job/fail/jitter_no_duration
 pub(crate) fn check_duration(option: &str, text: &LitStr, sink: &mut Sink) -> Option<Duration> {
     match parse(&text.value()) {
         Ok(duration) if duration.is_zero() => {
@@ -26,6 +26,26 @@ pub(crate) fn check_duration(option: &str, text: &LitStr, sink: &mut Sink) -> Op
             None
         }
     }
+}
+
+/// What a job may be run every so often, as the scheduler has it.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// The interval of a job.
+///
+/// ui: job/fail/every_too_short, job/fail/every_too_long
+pub(crate) fn check_every(text: &LitStr, sink: &mut Sink) -> Option<Duration> {
+    let every = check_duration("every", text, sink)?;
+    let help = if every < SHORTEST {
+        "help: write `every = \"1s\"` or more; what is to happen more often is a task of its own, spawned in `#[on(start)]`"
+    } else if every > LONGEST {
+        "help: write at most `every = \"8784h\"`, which is 366 days, or the date as `cron = \"0 0 6 1 1 *\"`"
+    } else {
+        return Some(every);
+    };
+    sink.error(text, format!("a job cannot run every `{}`\n{help}", text.value()));
+    None
 }
 
 fn parse(text: &str) -> Result<Duration, String> {

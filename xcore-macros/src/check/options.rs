@@ -3,6 +3,7 @@
 use proc_macro2::Ident;
 use syn::{LitInt, LitStr, Path};
 
+use crate::check::scope::Scope;
 use crate::sink::Sink;
 use crate::suggest;
 
@@ -53,6 +54,41 @@ pub(crate) fn check_trigger(
     }
 }
 
+/// For whom a job runs.
+///
+/// ui: job/fail/per_unknown
+pub(crate) fn check_per(per: &LitStr, sink: &mut Sink) -> Option<Scope> {
+    const KNOWN: [&str; 2] = ["tenant", "app"];
+    // Words that people try, and what they mean.
+    const APP: [&str; 6] = ["central", "global", "shared", "once", "process", "none"];
+    let text = per.value();
+    match text.as_str() {
+        "tenant" => Some(Scope::Tenant),
+        "app" => Some(Scope::Central),
+        _ => {
+            let help = if APP.contains(&text.to_lowercase().as_str()) {
+                "help: did you mean `app`?".to_owned()
+            } else {
+                suggest::help(&text, &KNOWN)
+            };
+            sink.error(per, format!("a job runs per `tenant` or per `app`, not per `{text}`\n{help}"));
+            None
+        }
+    }
+}
+
+/// Nobody can ask for a run of a job of the app: what asks is a tenant.
+///
+/// ui: job/fail/per_app_without_trigger
+pub(crate) fn check_app_job(per: &Ident, has_trigger: bool, sink: &mut Sink) {
+    if !has_trigger {
+        sink.error(
+            per,
+            "a job of the app runs by itself or not at all: no tenant can ask for it\nhelp: add `cron = \"0 0 6 * * *\"` or `every = \"1h\"`",
+        );
+    }
+}
+
 /// The variant of `Overlap`.
 ///
 /// ui: job/fail/overlap_unknown
@@ -65,6 +101,72 @@ pub(crate) fn check_overlap(overlap: &LitStr, sink: &mut Sink) -> Option<&'stati
         "allow" => Some("Allow"),
         _ => {
             sink.error(overlap, format!("`{text}` is no way to overlap\n{}", suggest::help(&text, &KNOWN)));
+            None
+        }
+    }
+}
+
+/// Most retries of a job.
+const MOST_RETRIES: u32 = 100;
+
+/// How often a run is tried again.
+///
+/// ui: job/fail/retries_too_many
+pub(crate) fn check_retries(retries: &LitInt, sink: &mut Sink) -> Option<u32> {
+    match retries.base10_parse::<u32>() {
+        Ok(count) if count <= MOST_RETRIES => Some(count),
+        _ => {
+            sink.error(
+                retries,
+                format!("`{retries}` is no number of retries\nhelp: write one from 0 to {MOST_RETRIES}"),
+            );
+            None
+        }
+    }
+}
+
+/// Without a retry there is nothing to wait for.
+///
+/// ui: job/fail/backoff_without_retries
+pub(crate) fn check_backoff(backoff: Option<&Ident>, has_retries: bool, sink: &mut Sink) {
+    if let (Some(backoff), false) = (backoff, has_retries) {
+        sink.error(
+            backoff,
+            "`backoff` says how long a retry waits, and there is none\nhelp: remove it, or add `retries = 3`",
+        );
+    }
+}
+
+/// Most ticks that are made up for.
+const MOST_MISSED: u32 = 10_000;
+
+/// How many are without a number.
+const MISSED: u32 = 100;
+
+/// The variant of `Misfire`, and the number of ticks of `All`.
+///
+/// ui: job/fail/misfire_unknown, job/fail/misfire_too_many
+pub(crate) fn check_misfire(misfire: &LitStr, sink: &mut Sink) -> Option<(&'static str, Option<u32>)> {
+    const KNOWN: [&str; 3] = ["skip", "once", "all"];
+    let text = misfire.value();
+    match text.as_str() {
+        "skip" => return Some(("Skip", None)),
+        "once" => return Some(("Once", None)),
+        "all" => return Some(("All", Some(MISSED))),
+        _ => {}
+    }
+    let Some(number) = text.strip_prefix("all(").and_then(|rest| rest.strip_suffix(')')) else {
+        let help = suggest::help(&text, &KNOWN);
+        sink.error(misfire, format!("`{text}` says nothing of ticks that were missed\n{help}"));
+        return None;
+    };
+    match number.parse::<u32>() {
+        Ok(most) if (1..=MOST_MISSED).contains(&most) => Some(("All", Some(most))),
+        _ => {
+            let message = format!(
+                "`{number}` is no number of ticks that are made up for\nhelp: write `all(100)`, with 1 to {MOST_MISSED}"
+            );
+            sink.error(misfire, message);
             None
         }
     }

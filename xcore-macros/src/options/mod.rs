@@ -11,7 +11,7 @@ pub(crate) mod plugin;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
-use syn::{LitStr, Path, Token};
+use syn::{LitInt, LitStr, Path, Token};
 
 use crate::sink::Sink;
 use crate::suggest;
@@ -129,6 +129,20 @@ fn text(key: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<LitSt
     Err(syn::Error::new(
         input.span(),
         format!("option `{key}` takes a text in quotes\nhelp: write `{key} = {example}`"),
+    ))
+}
+
+/// A number.
+///
+/// ui: job/fail/retries_no_number
+fn number(key: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<LitInt> {
+    equals(key, input, example)?;
+    if input.peek(LitInt) {
+        return input.parse();
+    }
+    Err(syn::Error::new(
+        input.span(),
+        format!("option `{key}` takes a number\nhelp: write `{key} = {example}`"),
     ))
 }
 

@@ -360,10 +360,17 @@ const _: () = {
             ::xcore::__private::Trigger::Cron("0 0 6 * * *"),
         ),
         timezone: ::core::option::Option::Some("Europe/Berlin"),
+        per: ::xcore::__private::Per::Tenant,
         overlap: ::xcore::__private::Overlap::Queue,
         timeout: ::core::option::Option::Some(
             ::core::time::Duration::from_millis(300000u64),
         ),
+        retries: ::xcore::__private::Retries::new(
+            0u32,
+            ::core::time::Duration::from_millis(10000u64),
+        ),
+        jitter: ::core::option::Option::None,
+        misfire: ::xcore::__private::Misfire::Once,
         summary: "Count yesterday's orders.",
     };
     #[allow(clippy::too_many_arguments)]
@@ -642,7 +649,7 @@ const _: () = {
             ::core::convert::From::from([
                 ::xcore::__private::JobEntry {
                     spec: &JOB_0,
-                    run: run_0,
+                    run: ::xcore::__private::RunJob::Tenant(run_0),
                 },
             ])
         }

@@ -377,7 +377,16 @@ fn declared(job: &'static JobSpec, config: &Config) -> Result<StaticJob, BootErr
         job: job.name,
         source,
     })?;
-    let rules = Rules { overlap: job.overlap, timeout: job.timeout, ..Rules::default() };
+    let spread = config.services.scheduler.as_ref().and_then(|section| section.spread);
+    let rules = Rules {
+        per: job.per,
+        overlap: job.overlap,
+        timeout: job.timeout,
+        misfire: job.misfire,
+        retries: job.retries,
+        // What is asked for at run time has a time that was asked for.
+        jitter: job.jitter.or(spread.filter(|_| job.trigger.is_some())).unwrap_or_default(),
+    };
     Ok(StaticJob { plugin: job.plugin, job: job.name, schedule, rules })
 }
 

@@ -94,6 +94,8 @@ impl MigratorTrait for DirectoryMigrator {
             Box::new(super::directory_rename::Columns),
             Box::new(crate::scheduler::JobTables),
             Box::new(SoftDeletion),
+            Box::new(crate::scheduler::RetryColumn),
+            Box::new(crate::scheduler::AddedColumn),
         ]
     }
 }

@@ -108,17 +108,18 @@ pub(super) fn scheduler(
     database: Option<&Servers>,
 ) -> Result<Option<Scheduler>, BootError> {
     let Some(section) = &config.services.scheduler else { return Ok(None) };
+    let age = Duration::from_secs(u64::from(section.history_days) * 24 * 60 * 60);
+    let keep = Keep { age, runs: section.history };
     let settings = SchedulerSettings {
         timezone: time_zone(&section.timezone)?,
         concurrency: section.concurrency as usize,
         isolate: config.tenancy.isolate_scheduler,
         default_tenant: default,
         lease: section.lease,
+        keep,
     };
     let made = match (section.backend, database) {
         (SchedulerBackend::Database, Some(database)) => {
-            let age = Duration::from_secs(u64::from(section.history_days) * 24 * 60 * 60);
-            let keep = Keep { age, runs: section.history };
             Scheduler::stored(Arc::new(Stored::new(database.directory(), keep)), settings)
         }
         // `xcore.yaml` is refused that stores jobs without a database.

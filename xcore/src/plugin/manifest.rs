@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use super::{Link, Mounted, PluginConfig, PluginContext, ServiceName};
 use crate::db::Migrations;
 use crate::error::Error;
-use crate::scheduler::Overlap;
+use crate::scheduler::{Misfire, Overlap, Per, Retries};
 
 /// A plugin: a struct under `#[xcore::plugin]`.
 ///
@@ -201,10 +201,18 @@ pub struct JobSpec {
     pub trigger: Option<Trigger>,
     /// The IANA time zone of its cron expression instead of `services.scheduler.timezone`.
     pub timezone: Option<&'static str>,
+    /// For whom it runs.
+    pub per: Per,
     /// What happens when it is due while it still runs for the same tenant.
     pub overlap: Overlap,
     /// The time that a run may take; `None` is no limit.
     pub timeout: Option<Duration>,
+    /// How often a run that failed is tried again.
+    pub retries: Retries,
+    /// The time over which the runs of a tick are spread instead of `services.scheduler.spread`.
+    pub jitter: Option<Duration>,
+    /// What happens at ticks that were missed.
+    pub misfire: Misfire,
     /// The first line of its doc comment.
     pub summary: &'static str,
 }
@@ -225,7 +233,15 @@ pub struct JobEntry<P: Plugin> {
     /// What the attribute says.
     pub spec: &'static JobSpec,
     /// Calls the method.
-    pub run: Run<P>,
+    pub run: RunJob<P>,
+}
+
+/// Calls the method of a job.
+pub enum RunJob<P: Plugin> {
+    /// In the context of a tenant.
+    Tenant(Run<P>),
+    /// In the context of the app, which belongs to no tenant.
+    App(AppRun<P>),
 }
 
 /// The `#[on(..)]` methods of a plugin.

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::JobCall;
 use super::backend::Answer;
+use super::history::{RunInfo, RunOutcome};
 use super::job::JobKey;
 
 /// Stores runs, and gives each to one process at a time.
@@ -28,6 +29,9 @@ pub(crate) trait Claims: Send + Sync {
 
     /// Makes a run of a job for now, unless its rule about overlapping forbids it. `None` when there is no such job.
     fn run_now<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Option<bool>>;
+
+    /// The runs of a job that have ended, the latest tick first.
+    fn history<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Vec<RunInfo>>;
 
     /// Forgets runs that ended long ago.
     fn purge(&self) -> Answer<'_, ()>;
@@ -58,6 +62,8 @@ pub(crate) struct ClaimedRun {
     pub(crate) key: JobKey,
     pub(crate) call: JobCall,
     pub(crate) tick: DateTime<Utc>,
+    /// How often it has failed.
+    pub(crate) failures: u32,
 }
 
 /// What one look at the store gave.
@@ -82,10 +88,12 @@ pub(crate) enum Ending {
     Done,
     /// It failed.
     Failed {
-        /// `failed`, `panicked`, `timed_out` or `refused`.
-        outcome: &'static str,
+        /// How.
+        outcome: RunOutcome,
         /// What was said of it.
         error: String,
+        /// When it is tried again; `None` when this was the end.
+        retry_after: Option<Duration>,
     },
     /// It did not come to its end here. Another process may have it.
     Released,

@@ -1,5 +1,6 @@
 //! The one task that follows the agenda, where this process is the only one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use super::alarm::TickSource;
 use super::backend::{SchedulerBackend, Ticks};
 use super::claiming::Claiming;
 use super::clock::Clock;
+use super::job::Misfire;
+use super::misfire::ticks_of;
 use super::runs::{Planned, Runs};
 
 /// What is nearer than this is awaited with tokio's timer alone, which is exact to a millisecond.
@@ -87,11 +90,20 @@ impl Engine {
                 return;
             }
         };
-        // From now, not from the tick: one run stands for all ticks that were missed.
-        if let Some(next) = schedule.next_after(self.clock.now().max(tick)) {
+        // From now, not from the tick: what was missed meanwhile is a matter of each job's rule.
+        let now = self.clock.now().max(tick);
+        if let Some(next) = schedule.next_after(now) {
             self.agenda.add(schedule, next);
         }
-        self.runs.offer_all(due.iter().map(|entry| Planned::new(entry, tick)));
+        let mut known: HashMap<Misfire, Vec<DateTime<Utc>>> = HashMap::new();
+        for entry in &due {
+            let misfire = entry.rules.misfire;
+            known.entry(misfire).or_insert_with(|| ticks_of(schedule, misfire, tick, now).0);
+        }
+        let runs = due
+            .iter()
+            .flat_map(|entry| known[&entry.rules.misfire].iter().map(move |tick| Planned::new(entry, *tick)));
+        self.runs.offer_all(runs);
     }
 
     /// Returns when there may be something to do. Early and needless returns are harmless.

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Schedule, SchedulerError};
+use super::{Retries, Schedule, SchedulerError};
 use crate::tenancy::TenantId;
 
 /// Longest id of a dynamic job, in bytes.
@@ -53,6 +54,17 @@ pub enum Overlap {
     Allow,
 }
 
+/// For whom a `#[job]` runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Per {
+    /// For every active tenant, in a context of that tenant.
+    #[default]
+    Tenant,
+    /// Once, in the context of the app, which belongs to no tenant.
+    App,
+}
+
 /// What happens at ticks that passed while no process ran, or none had the time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -70,11 +82,31 @@ pub enum Misfire {
 /// What `#[job]` says of every run of a method, whoever asked for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rules {
+    #[serde(default)]
+    pub(crate) per: Per,
     pub(crate) overlap: Overlap,
     /// `None` means that the app's own limit holds.
     pub(crate) timeout: Option<Duration>,
     #[serde(default)]
     pub(crate) misfire: Misfire,
+    #[serde(default)]
+    pub(crate) retries: Retries,
+    /// The time over which the runs of a tick are spread.
+    #[serde(default)]
+    pub(crate) jitter: Duration,
+}
+
+impl Rules {
+    /// How long after its tick a run begins. The same for the same run, and spread evenly over many.
+    pub(super) fn delay(&self, owner: &str, id: &str, tick: i64) -> Duration {
+        let window = u64::try_from(self.jitter.as_millis()).unwrap_or(u64::MAX);
+        if window == 0 {
+            return Duration::ZERO;
+        }
+        let mut hasher = DefaultHasher::new();
+        (owner, id, tick).hash(&mut hasher);
+        Duration::from_millis(hasher.finish() % window)
+    }
 }
 
 /// Whose job it is.
@@ -84,6 +116,8 @@ pub(crate) enum Owner {
     Tenant(TenantId),
     /// Everyone's, with isolation off.
     Shared,
+    /// The app's. No handle reaches it.
+    App,
 }
 
 /// What tells a job from all others. Written `tenant:job`; a tenant id holds no `:`.
@@ -98,7 +132,7 @@ impl fmt::Display for JobKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.owner {
             Owner::Tenant(tenant) => write!(f, "{tenant}:{}", self.id),
-            Owner::Shared => f.write_str(&self.id),
+            Owner::Shared | Owner::App => f.write_str(&self.id),
         }
     }
 }
@@ -132,6 +166,19 @@ mod tests {
         let owner = Owner::Tenant(TenantId::parse("acme").unwrap());
         assert_eq!(JobKey { owner, id: "a:b".into() }.to_string(), "acme:a:b");
         assert_eq!(JobKey { owner: Owner::Shared, id: "a".into() }.to_string(), "a");
+    }
+
+    #[test]
+    fn jitter_spreads_many_runs_evenly_and_is_the_same_for_the_same_run() {
+        let rules = Rules { jitter: Duration::from_secs(10), ..Rules::default() };
+        let mut quarters = [0; 4];
+        for number in 0..10_000 {
+            let delay = rules.delay(&format!("t{number}"), "job", 7);
+            assert_eq!(delay, rules.delay(&format!("t{number}"), "job", 7));
+            quarters[usize::try_from(delay.as_millis() / 2_500).unwrap()] += 1;
+        }
+        assert!(quarters.iter().all(|count| (2_300..2_700).contains(count)), "{quarters:?}");
+        assert_eq!(Rules::default().delay("acme", "job", 7), Duration::ZERO);
     }
 
     #[test]

@@ -18,12 +18,12 @@ use super::claims::Holder;
 use super::clock::Clock;
 use super::driver::Engine;
 use super::handle::TenantScheduler;
-use super::job::{JobCall, JobEntry, JobKey, Owner, Rules};
+use super::job::{JobCall, JobEntry, JobKey, Owner, Per, Rules};
 use super::lease::Message;
 use super::memory::Memory;
 use super::runner::JobRunner;
 use super::runs::Runs;
-use super::{Schedule, SchedulerError};
+use super::{Keep, Schedule, SchedulerError, figures};
 use crate::tenancy::{Tenant, TenantId};
 
 /// How long the last reports may take.
@@ -69,6 +69,8 @@ pub(crate) struct SchedulerSettings {
     pub(crate) default_tenant: Option<TenantId>,
     /// How long a run is left to a process that does not say that it still runs it. For stored jobs.
     pub(crate) lease: Duration,
+    /// How long runs that have ended are remembered. A store has its own.
+    pub(crate) keep: Keep,
 }
 
 impl Default for SchedulerSettings {
@@ -79,6 +81,7 @@ impl Default for SchedulerSettings {
             isolate: true,
             default_tenant: None,
             lease: Duration::from_secs(30),
+            keep: Keep::default(),
         }
     }
 }
@@ -125,7 +128,8 @@ impl Scheduler {
         if !settings.isolate && settings.default_tenant.is_none() {
             return Err(SchedulerError::NoDefaultTenant);
         }
-        let runs = Runs::new(settings.concurrency, settings.default_tenant);
+        figures::describe();
+        let runs = Runs::new(&settings, clock);
         let (claiming, inbox) = match backend.work() {
             Work::Agenda(_) => (None, None),
             Work::Claims(_) => {
@@ -203,6 +207,20 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Gives the app its own jobs, which run once and not for each tenant.
+    async fn app_activated(&self) -> Result<(), SchedulerError> {
+        let core = &self.0.core;
+        let engine = &core.engine;
+        // It has one life.
+        let owners = vec![(Owner::App, 0)];
+        for schedule in
+            engine.backend.activate(owners, core.declared_jobs(Owner::App), engine.clock.now()).await?
+        {
+            engine.follow(&schedule);
+        }
+        Ok(())
+    }
+
     /// Takes all jobs and waiting runs from a tenant that is deleted. Handles of it that are still held
     /// can add none. Gives the number of its runs that are under way; they go on to their end.
     ///
@@ -273,6 +291,7 @@ impl Scheduler {
     /// # Errors
     /// When it was called before or the store is unavailable.
     pub(crate) async fn start(&self, runner: Arc<dyn JobRunner>) -> Result<(), SchedulerError> {
+        self.app_activated().await?;
         let engine = Arc::clone(&self.0.core.engine);
         match (engine.backend.work(), self.0.take_inbox()) {
             (Work::Agenda(ticks), _) => {
@@ -349,17 +368,28 @@ impl Core {
         declared.get(call).cloned().ok_or_else(|| SchedulerError::UnknownCall { call: call.clone() })
     }
 
+    /// What is declared of a method that a tenant may schedule.
+    pub(super) fn declared_of_tenants(&self, call: &JobCall) -> Result<Declared, SchedulerError> {
+        let declared = self.declared(call)?;
+        match declared.rules.per {
+            Per::Tenant => Ok(declared),
+            Per::App => Err(SchedulerError::OfTheApp { call: call.clone() }),
+        }
+    }
+
     /// All methods that this program can run.
     pub(super) fn calls(&self) -> Vec<JobCall> {
         self.declared.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// The jobs that every owner has.
+    /// The jobs that `#[job]` gives an owner.
     fn declared_jobs(&self, owner: Owner) -> Vec<JobEntry> {
+        let per = if owner == Owner::App { Per::App } else { Per::Tenant };
         let declared = self.declared.read().unwrap_or_else(PoisonError::into_inner);
         let since = self.engine.clock.now();
         declared
             .iter()
+            .filter(|(_, declared)| declared.rules.per == per)
             .filter_map(|(call, declared)| {
                 Some(JobEntry {
                     key: JobKey { owner, id: call.to_string().into() },

@@ -21,13 +21,20 @@ impl Worker {
     #[job(cron = "*/5 * * * *", overlap = "queue")]
     async fn five(&self, _ctx: &WorkerContext) {}
 
-    /// A nickname.
-    #[job(cron = "@daily", overlap = "allow")]
+    /// A nickname, and what happens when it fails or is late.
+    #[job(cron = "@daily", overlap = "allow", retries = 3, backoff = "1m", jitter = "10m", misfire = "all(7)")]
     async fn nick(&self, _ctx: &WorkerContext) {}
 
     /// Again and again.
-    #[job(every = "250ms")]
+    #[job(every = "30s", retries = 1, misfire = "skip")]
     async fn often(&self, _ctx: &WorkerContext) {}
+
+    /// Once, for all.
+    #[job(cron = "@daily", per = "app", retries = 2)]
+    async fn sweep(&self, ctx: &AppContext<Self>) -> Result<()> {
+        assert_eq!(ctx.app_name(), "app");
+        Ok(())
+    }
 
     /// When it is asked to, with an error of its own.
     #[job]

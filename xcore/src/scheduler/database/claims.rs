@@ -12,9 +12,11 @@ use super::jobs::millis;
 use super::{Stored, list, name_of, owner_of, unavailable};
 use crate::scheduler::backend::Answer;
 use crate::scheduler::claims::{ClaimId, ClaimedRun, Claims, Ending, Holder, Report, Round};
+use crate::scheduler::history::{LONGEST_ERROR, RunInfo, RunOutcome};
 use crate::scheduler::job::{JobKey, Rules};
 use crate::scheduler::misfire::ticks_of;
-use crate::scheduler::{JobCall, Schedule, SchedulerError};
+use crate::scheduler::schedule::WrittenSchedule;
+use crate::scheduler::{JobCall, SchedulerError};
 
 /// How many jobs that are due one round makes runs of.
 const DUE_AT_ONCE: i64 = 2_000;
@@ -24,9 +26,6 @@ const MOST_LOSSES: i64 = 5;
 
 /// How long a run rests that a process gave back.
 const PAUSE: i64 = 500;
-
-/// How much of an error is kept, in characters.
-const LONGEST_ERROR: usize = 2_000;
 
 /// What there is to do, and when. Each part is one step in an index.
 const LOOK: &str = "\
@@ -38,9 +37,9 @@ const LOOK: &str = "\
 /// Runs whose lease has ended are there for everybody. What their processes report is refused from now on.
 const LOST: &str = "\
     UPDATE xcore_runs SET
-        state = CASE WHEN losses + 1 < $1 THEN 0 ELSE 2 END,
-        outcome = CASE WHEN losses + 1 < $1 THEN NULL ELSE 'lost' END,
-        ended_at = CASE WHEN losses + 1 < $1 THEN NULL ELSE {now} END,
+        state = CASE WHEN losses + 1 < $1 AND is_last = 0 THEN 0 ELSE 2 END,
+        outcome = CASE WHEN losses + 1 < $1 AND is_last = 0 THEN NULL ELSE 'lost' END,
+        ended_at = CASE WHEN losses + 1 < $1 AND is_last = 0 THEN NULL ELSE {now} END,
         losses = losses + 1, run_at = {now}, holder = NULL, lease_until = NULL
     WHERE state = 1 AND lease_until < {now}";
 
@@ -64,7 +63,8 @@ const MOVES: &str = "\
     FROM {elements}($1)";
 
 const TICKS: &str = "\
-    SELECT value ->> 'owner' AS whose, value ->> 'id' AS which, CAST(value ->> 'tick' AS bigint) AS tick
+    SELECT value ->> 'owner' AS whose, value ->> 'id' AS which, CAST(value ->> 'tick' AS bigint) AS tick,
+        CAST(value ->> 'delay' AS bigint) AS delay, CAST(value ->> 'due' AS bigint) AS was_due
     FROM {elements}($2)";
 
 /// One run may be under way of a job whose runs do not overlap, and of those that wait the first is next. `turn` counts the runs
@@ -89,7 +89,7 @@ const CLAIM: &str = "\
     )
     UPDATE xcore_runs SET state = 1, holder = $3, token = token + 1, lease_until = {now} + $4, started_at = {now}
     WHERE number IN (SELECT number FROM picked)
-    RETURNING number, token, owner, job, tick, plugin, method";
+    RETURNING number, token, owner, job, tick, plugin, method, failures";
 
 const CLAIM_IDS: &str = "\
     SELECT CAST(value ->> 'run' AS bigint) AS run, CAST(value ->> 'token' AS bigint) AS claim FROM {elements}($1)";
@@ -110,6 +110,10 @@ struct Tick {
     owner: String,
     id: String,
     tick: i64,
+    /// What the job was due, by which it is found that nobody else has moved it.
+    due: i64,
+    /// How long after now it begins.
+    delay: i64,
 }
 
 #[derive(Serialize)]
@@ -125,6 +129,9 @@ struct Ended {
     state: i16,
     outcome: Option<&'static str>,
     error: Option<String>,
+    /// How long it rests when it is to run again.
+    delay: i64,
+    failed: u8,
 }
 
 impl From<&ClaimId> for Claimed {
@@ -133,8 +140,13 @@ impl From<&ClaimId> for Claimed {
     }
 }
 
-/// The ticks that make runs and the one after them, in milliseconds since 1970.
-type Ticks = (Vec<i64>, Option<i64>);
+/// What is to be done of a job that is due.
+struct Due {
+    /// In milliseconds since 1970, as the next one.
+    ticks: Vec<i64>,
+    next: Option<i64>,
+    rules: Rules,
+}
 
 /// What a look gave, in milliseconds since 1970.
 struct Look {
@@ -162,13 +174,13 @@ impl<C: ConnectionTrait> Stored<C> {
         let due = self.query(DUE, [now.into(), DUE_AT_ONCE.into()]).await?;
         let (mut moves, mut ticks, mut has_once) = (Vec::new(), Vec::new(), false);
         // Thousands of tenants have one and the same job.
-        let mut known: HashMap<(String, String, i64), Ticks> = HashMap::new();
+        let mut known: HashMap<(String, String, i64), Due> = HashMap::new();
         for row in &due {
             let text = |column: &str| row.try_get::<String>("", column).map_err(unavailable);
             let (owner, id) = (text("owner")?, text("id")?);
             let due: i64 = row.try_get("", "due").map_err(unavailable)?;
             let key = (text("schedule")?, text("rules")?, due);
-            let (runs, next) = match known.get(&key) {
+            let runs = match known.get(&key) {
                 Some(known) => known,
                 None => {
                     let Some(found) = ticks_of_row(&key.0, &key.1, due, now) else {
@@ -179,9 +191,15 @@ impl<C: ConnectionTrait> Stored<C> {
                     known.entry(key).or_insert(found)
                 }
             };
-            has_once |= next.is_none();
-            ticks.extend(runs.iter().map(|tick| Tick { owner: owner.clone(), id: id.clone(), tick: *tick }));
-            moves.push(Move { owner, id, due, next: *next });
+            has_once |= runs.next.is_none();
+            ticks.extend(runs.ticks.iter().map(|tick| Tick {
+                owner: owner.clone(),
+                id: id.clone(),
+                tick: *tick,
+                due,
+                delay: length(runs.rules.delay(&owner, &id, *tick)),
+            }));
+            moves.push(Move { owner, id, due, next: runs.next });
         }
         if moves.is_empty() {
             return Ok(());
@@ -210,24 +228,25 @@ impl<C: ConnectionTrait> Stored<C> {
                     RETURNING job.owner, job.id, job.plugin, job.method, job.overlap
                 )
                 {runs}
-                SELECT j.owner, j.id, t.tick, j.plugin, j.method, j.overlap, {{now}}
+                SELECT j.owner, j.id, t.tick, j.plugin, j.method, j.overlap, {{now}} + t.delay
                 FROM j JOIN t ON t.whose = j.owner AND t.which = j.id
                 WHERE {HAS_ROOM}
                 ON CONFLICT (owner, job, tick) DO NOTHING"
             );
             return self.execute(&text, [moves, ticks]).await.map(drop);
         }
-        // When the process ends between the two, the first gives nothing the next time.
+        // When the process ends between the two, the first gives nothing the next time. SQLite keeps the order of a CROSS JOIN: each
+        // tick finds its job by the key, where it would otherwise compare all ticks with each other.
         let text = format!(
-            "WITH v AS ({MOVES}), t AS ({TICKS})
+            "WITH t AS ({})
             {runs}
-            SELECT j.owner, j.id, t.tick, j.plugin, j.method, j.overlap, {{now}}
-            FROM xcore_jobs AS j JOIN v ON j.owner = v.whose AND j.id = v.which AND j.due = v.was_due
-                JOIN t ON t.whose = j.owner AND t.which = j.id
+            SELECT j.owner, j.id, t.tick, j.plugin, j.method, j.overlap, {{now}} + t.delay
+            FROM t CROSS JOIN xcore_jobs AS j ON j.owner = t.whose AND j.id = t.which AND j.due = t.was_due
             WHERE {HAS_ROOM}
-            ON CONFLICT (owner, job, tick) DO NOTHING"
+            ON CONFLICT (owner, job, tick) DO NOTHING",
+            TICKS.replace("$2", "$1")
         );
-        self.execute(&text, [moves.clone(), ticks]).await?;
+        self.execute(&text, [ticks]).await?;
         let text = format!(
             "WITH v AS ({MOVES})
             UPDATE xcore_jobs AS j SET due = v.upcoming, last_tick = v.was_due FROM v
@@ -316,13 +335,16 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Claims for Stored<C> {
             let text = format!(
                 "WITH v AS (
                     SELECT CAST(value ->> 'run' AS bigint) AS run, CAST(value ->> 'token' AS bigint) AS claim,
-                        CAST(value ->> 'state' AS smallint) AS becomes, value ->> 'outcome' AS ending, value ->> 'error' AS problem
+                        CAST(value ->> 'state' AS smallint) AS becomes, value ->> 'outcome' AS ending, value ->> 'error' AS problem,
+                        CAST(value ->> 'delay' AS bigint) AS delay, CAST(value ->> 'failed' AS bigint) AS failed
                     FROM {{elements}}($1)
                 )
                 UPDATE xcore_runs SET
-                    state = v.becomes, outcome = v.ending, error = v.problem, holder = NULL, lease_until = NULL,
-                    ended_at = CASE WHEN v.becomes = 2 THEN {{now}} END,
-                    run_at = CASE WHEN v.becomes = 0 THEN {{now}} + {PAUSE} ELSE run_at END
+                    state = CASE WHEN is_last = 1 THEN 2 ELSE v.becomes END,
+                    outcome = CASE WHEN is_last = 1 AND v.ending IS NULL THEN 'lost' ELSE v.ending END, error = v.problem, holder = NULL, lease_until = NULL,
+                    ended_at = CASE WHEN v.becomes = 2 OR is_last = 1 THEN {{now}} END,
+                    run_at = CASE WHEN v.becomes = 0 THEN {{now}} + v.delay ELSE run_at END,
+                    failures = failures + v.failed
                 FROM v WHERE {is_mine} RETURNING number, token"
             );
             let told: Vec<Ended> = reports.iter().map(ended).collect();
@@ -352,34 +374,26 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Claims for Stored<C> {
         .boxed()
     }
 
+    fn history<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Vec<RunInfo>> {
+        self.ended_runs(key).boxed()
+    }
+
     fn purge(&self) -> Answer<'_, ()> {
-        async move {
-            let old = "DELETE FROM xcore_runs WHERE state = 2 AND ended_at < {now} - $1";
-            self.execute(old, [length(self.keep.age).into()]).await?;
-            let many = "\
-                DELETE FROM xcore_runs WHERE number IN (
-                    SELECT number FROM (
-                        SELECT number, row_number() OVER (PARTITION BY owner, job ORDER BY number DESC) AS place
-                        FROM xcore_runs WHERE state = 2
-                    ) AS ended WHERE place > $1
-                )";
-            self.execute(many, [i64::from(self.keep.runs).into()]).await.map(drop)
-        }
-        .boxed()
+        self.forget_runs().boxed()
     }
 }
 
 /// The ticks of a job that make runs, and the tick after them.
-fn ticks_of_row(schedule: &str, rules: &str, due: i64, now: i64) -> Option<Ticks> {
-    let schedule = Schedule::from_stored(schedule)?;
+fn ticks_of_row(schedule: &str, rules: &str, due: i64, now: i64) -> Option<Due> {
+    let schedule = WrittenSchedule::read_text(schedule)?;
     let rules: Rules = serde_json::from_str(rules).ok()?;
     let due = DateTime::<Utc>::from_timestamp_millis(due)?;
     let now = DateTime::<Utc>::from_timestamp_millis(now)?;
     let (ticks, next) = ticks_of(&schedule, rules.misfire, due, now);
-    Some((ticks.into_iter().map(millis).collect(), next.map(millis)))
+    Some(Due { ticks: ticks.into_iter().map(millis).collect(), next: next.map(millis), rules })
 }
 
-fn length(duration: Duration) -> i64 {
+pub(super) fn length(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -393,6 +407,7 @@ fn claimed(row: &QueryResult) -> Result<ClaimedRun, SchedulerError> {
         id: ClaimId { run: number("number")?, token: number("token")? },
         call: JobCall::new(text("plugin")?, text("method")?),
         tick: DateTime::from_timestamp_millis(number("tick")?).ok_or_else(unreadable)?,
+        failures: u32::try_from(number("failures")?).unwrap_or(u32::MAX),
         key: JobKey { owner, id: job.into() },
     })
 }
@@ -400,13 +415,24 @@ fn claimed(row: &QueryResult) -> Result<ClaimedRun, SchedulerError> {
 fn ended(report: &Report) -> Ended {
     let ClaimId { run, token } = report.id;
     match &report.ending {
-        Ending::Done => Ended { run, token, state: 2, outcome: Some("done"), error: None },
-        Ending::Failed { outcome, error } => {
+        Ending::Done => Ended {
+            run,
+            token,
+            state: 2,
+            outcome: Some(RunOutcome::Done.as_str()),
+            error: None,
+            delay: 0,
+            failed: 0,
+        },
+        Ending::Failed { outcome, error, retry_after } => {
             // A NUL is no text to PostgreSQL.
             let error = error.replace('\0', " ").chars().take(LONGEST_ERROR).collect();
-            Ended { run, token, state: 2, outcome: Some(outcome), error: Some(error) }
+            let (state, delay) = retry_after.map_or((2, 0), |after| (0, length(after)));
+            Ended { run, token, state, outcome: Some(outcome.as_str()), error: Some(error), delay, failed: 1 }
         }
-        Ending::Released => Ended { run, token, state: 0, outcome: None, error: None },
+        Ending::Released => {
+            Ended { run, token, state: 0, outcome: None, error: None, delay: PAUSE, failed: 0 }
+        }
     }
 }
 

@@ -16,6 +16,44 @@ impl MigrationName for JobTables {
     }
 }
 
+/// Adds how often a run has failed, and whether it may be tried again.
+pub(crate) struct RetryColumn;
+
+impl MigrationName for RetryColumn {
+    fn name(&self) -> &str {
+        "m0006_retries"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for RetryColumn {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let failures = number(Runs::Failures).default(0).to_owned();
+        // One statement each: SQLite adds one column at a time.
+        for column in [failures, small(Runs::IsLast)] {
+            manager.alter_table(Table::alter().table(Runs::Table).add_column(column).to_owned()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds how often a job was added to an owner that may have so many.
+pub(crate) struct AddedColumn;
+
+impl MigrationName for AddedColumn {
+    fn name(&self) -> &str {
+        "m0007_added_jobs"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for AddedColumn {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let additions = number(Owners::Additions).default(0).to_owned();
+        manager.alter_table(Table::alter().table(Owners::Table).add_column(additions).to_owned()).await
+    }
+}
+
 /// Who may have jobs. Without a row here nothing of an owner can be stored, and with it everything of the owner goes.
 #[derive(DeriveIden)]
 enum Owners {
@@ -23,6 +61,7 @@ enum Owners {
     Table,
     Owner,
     Life,
+    Additions,
     Resting,
 }
 
@@ -61,6 +100,8 @@ enum Runs {
     Token,
     LeaseUntil,
     Losses,
+    Failures,
+    IsLast,
     StartedAt,
     EndedAt,
     Outcome,

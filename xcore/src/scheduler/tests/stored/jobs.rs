@@ -11,7 +11,14 @@ async fn what_is_stored_is_read_as_it_was() {
     for base in Base::all().await {
         let (_database, store) = base.store().await;
         store.open(owner("acme"), 1).await.unwrap();
-        let rules = Rules { overlap: Overlap::Queue, timeout: Some(seconds(7)), misfire: Misfire::All(9) };
+        let rules = Rules {
+            per: Per::Tenant,
+            overlap: Overlap::Queue,
+            timeout: Some(seconds(7)),
+            misfire: Misfire::All(9),
+            retries: Retries::new(3, Duration::from_millis(2_500)),
+            jitter: seconds(1),
+        };
         let schedules = [
             ("cron", Schedule::cron("0 30 6 * * MON-FRI", "America/Argentina/Buenos_Aires").unwrap()),
             ("every", Schedule::every(Duration::from_millis(1_500)).unwrap()),

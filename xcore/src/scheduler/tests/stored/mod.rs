@@ -6,12 +6,16 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::db::{Database, DatabaseSettings, Migrations, SharedDb};
+use crate::scheduler::Keep;
 use crate::scheduler::backend::SchedulerBackend;
 use crate::scheduler::claims::{ClaimId, Claims, Ending, Holder, Report, Round};
-use crate::scheduler::database::{JobTables, Keep, Stored};
-use crate::scheduler::job::{JobEntry, JobKey, Misfire, Owner};
+use crate::scheduler::database::{AddedColumn, JobTables, RetryColumn, Stored};
+use crate::scheduler::job::{JobEntry, JobKey, Owner};
 
+mod history;
 mod jobs;
+mod limits;
+mod moved;
 #[cfg(feature = "postgres")]
 mod replicas;
 mod restart;
@@ -21,7 +25,7 @@ struct Tables;
 
 impl MigratorTrait for Tables {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(JobTables)]
+        vec![Box::new(JobTables), Box::new(RetryColumn), Box::new(AddedColumn)]
     }
 }
 

@@ -194,7 +194,8 @@ async fn a_run_that_is_given_back_runs_again_and_a_failed_one_does_not() {
         store.report(&[Report { id: first.id, ending: Ending::Released }]).await.unwrap();
         tokio::time::sleep(Duration::from_millis(600)).await;
         let second = claim(&store, TWO(), 10).await.runs.remove(0);
-        let failed = Ending::Failed { outcome: "failed", error: "it \0 failed".repeat(1_000) };
+        let error = "it \0 failed".repeat(1_000);
+        let failed = Ending::Failed { outcome: RunOutcome::Failed, error, retry_after: None };
         store.report(&[Report { id: second.id, ending: failed }]).await.unwrap();
         assert!(claim(&store, TWO(), 10).await.runs.is_empty());
         assert_eq!(outcomes(&database).await, [(Some("failed".to_owned()), 1)]);
@@ -238,5 +239,67 @@ async fn what_ended_long_ago_is_forgotten() {
         database.directory().execute_unprepared(text).await.unwrap();
         store.purge().await.unwrap();
         assert!(outcomes(&database).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_tried_again_waits_and_counts_its_failures() {
+    for base in Base::all().await {
+        let (database, store) = with_jobs(&base, &[("job", Rules::default())]).await;
+        for failures in 0..3 {
+            let run = claim(&store, ONE(), 10).await.runs.remove(0);
+            assert_eq!(run.failures, failures);
+            let after = Duration::from_millis(300);
+            let ending =
+                Ending::Failed { outcome: RunOutcome::Failed, error: "no".into(), retry_after: Some(after) };
+            store.report(&[Report { id: run.id, ending }]).await.unwrap();
+            assert!(claim(&store, ONE(), 10).await.runs.is_empty(), "it rests");
+            tokio::time::sleep(Duration::from_millis(350)).await;
+        }
+        assert_eq!(outcomes(&database).await, [(Some("failed".to_owned()), 1)]);
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_job_was_removed_is_not_tried_again() {
+    for base in Base::all().await {
+        let (database, store) =
+            with_jobs(&base, &[("job", Rules::default()), ("other", Rules::default())]).await;
+        let runs = claim(&store, ONE(), 10).await.runs;
+        store.remove(&key("acme", "job")).await.unwrap();
+        let failed = || Ending::Failed {
+            outcome: RunOutcome::Failed,
+            error: "no".into(),
+            retry_after: Some(Duration::ZERO),
+        };
+        let reports: Vec<_> = runs.iter().map(|run| Report { id: run.id, ending: failed() }).collect();
+        store.report(&reports).await.unwrap();
+        assert_eq!(names(&claim(&store, ONE(), 10).await), ["acme:other"]);
+        expire(&database).await;
+        store.remove(&key("acme", "other")).await.unwrap();
+        assert!(claim(&store, TWO(), 10).await.runs.is_empty(), "nor after its process died");
+    }
+}
+
+#[tokio::test]
+async fn runs_of_one_tick_are_spread_over_the_window() {
+    for base in Base::all().await {
+        let (database, store) = base.store().await;
+        let rules = Rules { jitter: seconds(600), ..Rules::default() };
+        let owners: Vec<_> = (0..200).map(|number| (owner(&format!("t{number}")), 1)).collect();
+        store.activate(owners.clone(), Vec::new(), Utc::now()).await.unwrap();
+        let hourly = Schedule::every(seconds(3_600)).unwrap();
+        for (number, _) in owners.iter().enumerate() {
+            store.put(job(&format!("t{number}"), "job", hourly.clone(), rules)).await.unwrap();
+        }
+        backdate(&database, 1).await;
+        let now = claim(&store, ONE(), 1_000).await.runs.len();
+        assert!(now < 20, "{now} of 200 at once");
+        let text = "UPDATE xcore_runs SET run_at = run_at - 300000";
+        database.directory().execute_unprepared(text).await.unwrap();
+        let half = now + claim(&store, ONE(), 1_000).await.runs.len();
+        assert!((60..140).contains(&half), "{half} of 200 in half of the window");
+        database.directory().execute_unprepared(text).await.unwrap();
+        assert_eq!(half + claim(&store, ONE(), 1_000).await.runs.len(), 200);
     }
 }
