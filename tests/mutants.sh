@@ -131,6 +131,14 @@ if [[ $what == all || $what == limits ]]; then
     mutate xcore/src/tenancy/tenant.rs 'self\.0\.has_seats\.store\(seats\.is_some\(\), Ordering::Release\);' ''
     mutate xcore/src/tenancy/tenant.rs 'self\.0\.seats\.resize\(seats\);' ''
     mutate xcore/src/plugin/scoped.rs 'tenant\.filter\(\|_\| is_counted\)' 'tenant.filter(|_| false && is_counted)'
+    mutate xcore/src/tenancy/tenant.rs 'cache\.limit\(self\.id\(\), plan\.and_then\(\|plan\| plan\.cache_bytes\)\);' ''
+    mutate xcore/src/app/settings.rs 'cache\.filter\(\|_\| is_cache_limited\)' 'cache.filter(|_| false && is_cache_limited)'
+    tests=(cargo test -q -p xcore --lib --features redis the_cache_is_told)
+    mutate xcore/src/tenancy/tenant.rs 'if self\.view\(\)\.is_of\(profile\)' 'if self.view().profile == *profile'
+    mutate xcore/src/tenancy/directory.rs ' \|\| self\.lives\.is_held\(name\)' ''
+    mutate xcore/src/tenancy/directory.rs 'cache\.retain\([^;]*;' ''
+    tests=(cargo test -q -p xcore --lib --features redis a_plan_bounds)
+    mutate xcore/src/cache/tiered.rs 'self\.near\.limit\(space, bytes\);' ''
     tests=(cargo test -q -p xcore --lib --features postgres seats)
     mutate xcore/src/tenancy/seats.rs 'room\.seats\.add_permits\(more - staying\);' ''
     mutate xcore/src/tenancy/seats.rs 'if size\.leaving > 0' 'if false'
@@ -195,6 +203,8 @@ if [[ $what == all || $what == rename ]]; then
     mutate xcore/src/db/postgres/rename.rs 'wait_until_unused\(operator\.raw\(\), &id, waited\)\.await\?;' ''
     mutate xcore/src/db/postgres/rename.rs 'if names\(' 'if false && names('
     mutate xcore/src/db/postgres/replay/spares.rs 'spare\.made < looked' 'true'
+fi
+
 if [[ $what == all || $what == cache ]]; then
     tests=(cargo test -q -p xcore --lib --features redis cache::isolation)
     # A pattern that is not escaped, and one that is not bound to its tenant.

@@ -1,5 +1,6 @@
 //! Which tenants exist, looked up once and remembered.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering, fence};
 use std::time::Duration;
@@ -457,6 +458,11 @@ impl Directory {
             if record.state == State::SoftDeleted && !self.has_moved_since(epoch) {
                 self.lives.end_life(&record.id, record.life);
             }
+        }
+        if let Some(cache) = &self.settings.rules.plans.cache {
+            let there: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
+            // One that came while the records were read is held by who told the cache of it.
+            cache.retain(&|name| there.contains(name) || self.lives.is_held(name));
         }
         self.surveyed.store(revision, Ordering::Release);
         Ok(records)
