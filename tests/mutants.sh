@@ -196,7 +196,7 @@ if [[ $what == all || $what == rename ]]; then
     tests=(cargo test -q -p xcore-tests --test rename)
     mutate xcore/src/app/rename.rs 'self\.runtime\.admission\.directory\.end_life\(id, life\);' ''
     mutate xcore/src/app/rename.rs 'self\.give_jobs\(&jobs, &record, &to\)\.await\?;' 'self.leave(id, record.life).await?;'
-    mutate xcore/src/app/rename.rs 'cache\.forget_tenant\(name\)\.await' 'Ok::<u64, crate::cache::CacheError>(0)'
+    mutate xcore/src/app/rename.rs 'self\.forget_cached\(name\)\.await\?;' ''
     # A pool that does not forget: the file goes on being open by its old name.
     mutate xcore/src/db/sqlite/rename.rs 'self\.registry\.evacuate\(id\)\.await\?' '()'
     tests=(cargo test -q -p xcore-tests --all-features --test kills killed_at_any_step_leaves_the_tenant_one_name_and_all_of_its_rows_in_files)
@@ -245,6 +245,12 @@ if [[ $what == all || $what == lives ]]; then
     # Its data is dropped before the directory says so.
     mutate xcore/src/app/lifecycle.rs 'self\.check_deletable\(id\)\?;' \
         'if let (Some(database), claim) = (self.database_of(&self.record(id).await?).unwrap(), self.claim(id, true).await?) { database.remove(id, claim.held.as_ref().unwrap().as_ref()).await.unwrap(); } reached(Step::PurgeLifeEnded);'
+    tests=(cargo test -q -p xcore-tests --all-features --test cache made)
+    mutate xcore/src/app/cached.rs 'tokio::spawn\(empty_later' 'drop(empty_later'
+    tests=(cargo test -q -p xcore-tests --all-features --test cache sign_up)
+    mutate xcore/src/app/cached.rs 'if !self\.runtime\.cache\.as_ref\(\)\.is_some_and\(is_passed\)' 'if !self.runtime.cache.as_ref().is_some_and(is_passed) || true'
+    mutate xcore/src/cache/service.rs 'self\.common\.pass_through && error' 'error'
+    mutate xcore/src/app/lifecycle.rs 'self\.forget_cached\(id\)\.await\?;' ''
     tests=(cargo test -q -p xcore --lib --all-features db::postgres::tests::claims)
     mutate xcore/src/db/postgres/service.rs 'claim\.check\(\)\.await\?;' ''
     tests=(cargo test -q -p xcore --lib --all-features db::postgres::tests::dropping)

@@ -86,10 +86,8 @@ impl Tenants {
             claim.check().await?;
         }
         self.give_jobs(&jobs, &record, &to).await?;
-        if let Some(cache) = &self.runtime.cache {
-            for name in [id, &to] {
-                cache.forget_tenant(name).await.map_err(|source| TenantError::Cache { id: *name, source })?;
-            }
+        for name in [id, &to] {
+            self.forget_cached(name).await?;
         }
         reached(Step::RenameCacheEmptied);
         self.store().end_renaming(id, record.life, true).await?;

@@ -109,6 +109,11 @@ impl Cache {
         self.common.backend.forget(id.as_str()).await
     }
 
+    /// Whether a call that failed so is answered as if the cache was empty.
+    pub(crate) fn passes(&self, error: &CacheError) -> bool {
+        self.common.pass_through && error.is_unavailable()
+    }
+
     /// Loads that are under way.
     #[cfg(test)]
     pub(crate) fn flights(&self) -> usize {
