@@ -81,7 +81,8 @@ settings! {
         max_value: u64 = default Size, "1MiB";
         /// How long a call may wait for the server, `1s` by default. For `redis` and `tiered`.
         timeout: Option<Duration> = optional Span;
-        /// What a call does while the server is away: `error`, the default, or `pass_through`: the cache counts as empty and keeps nothing.
+        /// What a call does while the server is away: `error`, the default, or `pass_through`: the cache counts as empty and keeps nothing,
+        /// and tenants are created without it.
         /// For `redis` and `tiered`.
         on_failure: Option<OnFailure> = optional OneOf<OnFailure>;
     }

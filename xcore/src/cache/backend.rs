@@ -128,6 +128,9 @@ pub(crate) trait CacheBackend: Send + Sync + 'static {
 
     /// The most bytes that a space may have in the memory of this process; `None`: what the others leave.
     fn limit(&self, _space: &str, _bytes: Option<u64>) {}
+
+    /// Forgets the limits of all other spaces. No limit is set meanwhile.
+    fn retain_limits(&self, _is_kept: &dyn Fn(&str) -> bool) {}
 }
 
 /// What is known of a value without a wait.

@@ -375,6 +375,10 @@ impl CacheBackend for Memory {
         self.index.limit(space, bytes);
         self.tidy(space);
     }
+
+    fn retain_limits(&self, is_kept: &dyn Fn(&str) -> bool) {
+        self.index.retain_limits(is_kept);
+    }
 }
 
 /// Tells moka when an entry ends, so that its room is given back.

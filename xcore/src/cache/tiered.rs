@@ -184,4 +184,8 @@ impl CacheBackend for Tiered {
     fn limit(&self, space: &str, bytes: Option<u64>) {
         self.near.limit(space, bytes);
     }
+
+    fn retain_limits(&self, is_kept: &dyn Fn(&str) -> bool) {
+        self.near.retain_limits(is_kept);
+    }
 }

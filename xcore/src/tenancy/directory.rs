@@ -461,6 +461,11 @@ impl Directory {
                 self.lives.end_life(&record.id, record.life);
             }
         }
+        if let Some(cache) = &self.settings.rules.plans.cache {
+            let there: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
+            // One that came while the records were read is held by who told the cache of it.
+            cache.retain(&|name| there.contains(name) || self.lives.is_held(name));
+        }
         self.surveyed.store(revision, Ordering::Release);
         Ok(records)
     }

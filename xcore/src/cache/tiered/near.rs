@@ -229,6 +229,10 @@ impl Near {
         self.memory.limit(space, bytes);
     }
 
+    pub(super) fn retain_limits(&self, is_kept: &dyn Fn(&str) -> bool) {
+        self.memory.retain_limits(is_kept);
+    }
+
     fn part(&self, key: Key<'_>) -> MutexGuard<'_, Holds> {
         let part = self.hashes.hash_one(key) % PARTS;
         // Below 64, so it fits and is in range.
