@@ -1,5 +1,6 @@
 //! Follows a store from which runs are claimed: claims, renews, reports.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,9 +54,11 @@ impl Claiming {
         let mut is_reachable = true;
         let mut purged = Instant::now();
         loop {
+            // Before the look at what is held: a run that ends right after it must not be waited for.
+            let ended = pin!(runs.one_ended());
             let room = pace.room(runs);
             if room == 0 {
-                let _ = timeout(LOOK, runs.one_ended()).await;
+                let _ = timeout(LOOK, ended).await;
                 continue;
             }
             // Before the question, so that what this process believes ends before what the store believes.
@@ -76,7 +79,7 @@ impl Claiming {
                             () = sleep(idle) => {}
                             () = self.changed.notified() => {}
                             // A run may have waited for the end of another one of its job.
-                            () = runs.one_ended() => sleep(CALM.min(idle)).await,
+                            () = ended => sleep(CALM.min(idle)).await,
                         }
                     }
                 }
@@ -198,7 +201,8 @@ impl Pace {
         if passed >= AHEAD {
             let ended = runs.ended_so_far();
             let done = (ended - self.ended) as f64 * AHEAD.as_secs_f64() / passed.as_secs_f64();
-            self.ahead = done.ceil() as usize;
+            // Jobs that are due each second come in bursts. What the last one showed is forgotten over the next second, not at once.
+            self.ahead = (done.ceil() as usize).max(self.ahead * 7 / 8);
             (self.since, self.ended) = (Instant::now(), ended);
         } else {
             // A burst is seen at once.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use self::line::Line;
@@ -211,9 +212,9 @@ impl Runs {
         self.ended_so_far.load(Ordering::Relaxed)
     }
 
-    /// Waits until a run ends. Cancellation safe.
-    pub(super) async fn one_ended(&self) {
-        self.ended.notified().await;
+    /// Waits until a run ends that was under way when this was called, whenever it is polled. Cancellation safe.
+    pub(super) fn one_ended(&self) -> Notified<'_> {
+        self.ended.notified()
     }
 
     /// Takes the waiting runs of a job out of line and says how many there were.

@@ -14,6 +14,7 @@ use crate::scheduler::job::{JobEntry, JobKey, Owner};
 
 mod history;
 mod jobs;
+mod killed;
 mod limits;
 mod moved;
 #[cfg(feature = "postgres")]
