@@ -38,6 +38,9 @@ pub(crate) trait SchedulerBackend: Send + Sync + 'static {
     /// again at the moment of its tick does not lose the tick.
     fn put(&self, entry: JobEntry) -> Answer<'_, ()>;
 
+    /// The same for several jobs of one owner: all of them or, whatever happens meanwhile, none.
+    fn put_together(&self, entries: Vec<JobEntry>) -> Answer<'_, ()>;
+
     /// The same for a job of a tenant that may have so many that are not declared; one more is refused, and one in place of an earlier
     /// one is not. However many are put at once, and from however many processes, there are never more.
     fn put_within<'a>(&'a self, entry: JobEntry, tenant: &'a TenantId, most: usize) -> Answer<'a, ()>;

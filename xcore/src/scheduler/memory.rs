@@ -163,6 +163,12 @@ impl SchedulerBackend for Memory {
         ready(self.jobs().put(entry)).boxed()
     }
 
+    fn put_together(&self, entries: Vec<JobEntry>) -> Answer<'_, ()> {
+        let mut jobs = self.jobs();
+        // Only that the owner is gone refuses one, and that refuses the first.
+        ready(entries.into_iter().try_for_each(|entry| jobs.put(entry))).boxed()
+    }
+
     fn put_within<'a>(&'a self, entry: JobEntry, tenant: &'a TenantId, most: usize) -> Answer<'a, ()> {
         let mut jobs = self.jobs();
         let present = jobs.by_owner.get(&entry.key.owner);

@@ -266,7 +266,7 @@ impl Scheduler {
     /// changes nothing; nor does it when another process was faster with a store that both have.
     ///
     /// # Errors
-    /// When the store is unavailable; some of the jobs may be there.
+    /// When the store is unavailable; all of the jobs are there or none.
     pub(crate) async fn take_over(
         &self,
         jobs: &AddedJobs,
@@ -279,11 +279,12 @@ impl Scheduler {
         if jobs.0.is_empty() || !self.added_jobs(id).await?.0.is_empty() {
             return Ok(());
         }
-        for job in &jobs.0 {
+        let moved = |job: &JobEntry| {
             let key = JobKey { owner, id: Arc::clone(&job.key.id) };
-            self.0.core.engine.backend.put(JobEntry { key, ..job.clone() }).await?;
-        }
-        Ok(())
+            JobEntry { key, ..job.clone() }
+        };
+        // All or none: the first of them tells a repetition that it has been done.
+        self.0.core.engine.backend.put_together(jobs.0.iter().map(moved).collect()).await
     }
 
     /// Begins to run jobs, on the runtime of the caller.

@@ -178,9 +178,7 @@ impl<C: ConnectionTrait> Stored<C> {
     async fn put_all(&self, entries: &[JobEntry], now: DateTime<Utc>) -> Result<(), SchedulerError> {
         for some in entries.chunks(AT_ONCE) {
             let rows = some.iter().map(|entry| row(entry, now)).collect::<Result<Vec<_>, _>>()?;
-            let text = put_text("", "xcore_job_owners", "1 = 1");
-            let told = self.db.execute_raw(self.statement(&text, [list(&rows)?])).await;
-            let is_added = self.is_added(told, some)?;
+            let is_added = self.put_rows(&rows, some).await?;
             // With one entry it is the owner of a handle.
             if let (false, [JobEntry { key: JobKey { owner: Owner::Tenant(tenant), .. }, .. }]) =
                 (is_added, some)
@@ -189,6 +187,13 @@ impl<C: ConnectionTrait> Stored<C> {
             }
         }
         Ok(())
+    }
+
+    /// In one statement, so all or none.
+    async fn put_rows(&self, rows: &[Row], entries: &[JobEntry]) -> Result<bool, SchedulerError> {
+        let text = put_text("", "xcore_job_owners", "1 = 1");
+        let told = self.db.execute_raw(self.statement(&text, [list(rows)?])).await;
+        self.is_added(told, entries)
     }
 
     /// Lets jobs come due again that neither rest nor pause and are not awaited.
@@ -272,6 +277,17 @@ impl<C: ConnectionTrait + Send + Sync + 'static> SchedulerBackend for Stored<C> 
         async move {
             let now = entry.since;
             self.put_all(&[entry], now).await
+        }
+        .boxed()
+    }
+
+    fn put_together(&self, entries: Vec<JobEntry>) -> Answer<'_, ()> {
+        async move {
+            let rows = entries.iter().map(|entry| row(entry, entry.since)).collect::<Result<Vec<_>, _>>()?;
+            match (self.put_rows(&rows, &entries).await?, entries.first().map(|first| first.key.owner)) {
+                (false, Some(Owner::Tenant(tenant))) => Err(SchedulerError::TenantDeleted { tenant }),
+                _ => Ok(()),
+            }
         }
         .boxed()
     }

@@ -148,7 +148,7 @@ fn owner_of(name: &str) -> Option<Owner> {
 }
 
 /// A list as one value of a statement.
-fn list<T: serde::Serialize>(of: &T) -> Result<Value, SchedulerError> {
+fn list<T: serde::Serialize + ?Sized>(of: &T) -> Result<Value, SchedulerError> {
     let text = serde_json::to_string(of)
         .map_err(|source| SchedulerError::Unavailable { source: Box::new(source) })?;
     Ok(text.into())

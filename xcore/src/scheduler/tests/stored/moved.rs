@@ -77,3 +77,32 @@ async fn a_tenant_with_another_name_has_its_jobs_once() {
         assert!(handle(&scheduler, "apex").get("every").await.unwrap().unwrap().paused, "a pause moves, too");
     }
 }
+
+#[tokio::test]
+async fn the_jobs_of_a_tenant_arrive_together_or_not_at_all() {
+    for base in Base::all().await {
+        let (database, store) = base.store().await;
+        let scheduler = program(store);
+        with_three_jobs(&scheduler).await;
+        let jobs = scheduler.added_jobs(&id("acme")).await.unwrap();
+        // The server refuses the third one, as if the process had ended before it.
+        let refuse = match database.directory().get_database_backend() {
+            sea_orm::DbBackend::Postgres => "
+                CREATE FUNCTION no_more() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no more'; END $$;
+                CREATE TRIGGER no_more BEFORE INSERT ON xcore_jobs FOR EACH ROW
+                    WHEN (new.owner = 'apex' AND new.id = 'every') EXECUTE FUNCTION no_more();",
+            _ => "CREATE TRIGGER no_more BEFORE INSERT ON xcore_jobs WHEN new.owner = 'apex' AND new.id = 'every'
+                BEGIN SELECT raise(ABORT, 'no more'); END",
+        };
+        database.directory().execute_unprepared(refuse).await.unwrap();
+        assert!(scheduler.take_over(&jobs, &id("apex"), 1).await.is_err());
+        assert!(scheduler.jobs_to_move(&id("apex")).await.unwrap().is_empty());
+        let allow = match database.directory().get_database_backend() {
+            sea_orm::DbBackend::Postgres => "DROP TRIGGER no_more ON xcore_jobs",
+            _ => "DROP TRIGGER no_more",
+        };
+        database.directory().execute_unprepared(allow).await.unwrap();
+        scheduler.take_over(&jobs, &id("apex"), 1).await.unwrap();
+        assert_eq!(scheduler.jobs_to_move(&id("apex")).await.unwrap().len(), 3);
+    }
+}
