@@ -245,7 +245,10 @@ async fn two_processes_that_create_delete_and_restore_the_same_names_leave_them_
 fn every_step_is_one_of_an_operation_that_is_killed_here() {
     for point in xcore::testing::fault_points() {
         let operation = point.split('.').next().unwrap();
-        assert!(["create", "delete", "restore", "purge"].contains(&operation), "nobody is killed at {point}");
+        assert!(
+            ["create", "delete", "restore", "purge", "outbox"].contains(&operation),
+            "nobody is killed at {point}"
+        );
     }
 }
 

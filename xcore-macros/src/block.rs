@@ -274,6 +274,8 @@ fn check_job<'a>(method: &'a Method, options: TokenStream, plugin: &Ident, sink:
         timezone.as_ref().map(|(key, _)| key),
         sink,
     );
+    let trigger = cron.as_ref().map(|_| "cron").or(every.as_ref().map(|_| "every"));
+    check::check_nobody_gives(method.sig.inputs.iter().nth(2), trigger, sink);
     let cron = cron.filter(|cron| check_cron(cron, sink));
     let timezone = timezone.filter(|(_, zone)| check_timezone(zone, sink));
     let every = every.and_then(|(_, every)| check_every(&every, sink));

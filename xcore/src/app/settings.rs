@@ -20,7 +20,7 @@ use super::tenants::version_of;
 use crate::cache::RedisSettings;
 use crate::cache::{Cache, CacheSettings, Codec};
 use crate::db::{DatabaseSettings, DbRole, Migrations, OpenMode, ServerSettings, ServerUrl, Servers};
-use crate::scheduler::{Keep, Scheduler, SchedulerError, SchedulerSettings, Stored};
+use crate::scheduler::{Keep, Outbox, Scheduler, SchedulerError, SchedulerSettings, Stored};
 use crate::tenancy::{
     Admission, Directory, DirectorySettings, DirectoryStore, FixedStore, Gap, OpenStore, Plan, Plans, Rate,
     SettingsRules, TenantId, Window,
@@ -119,7 +119,11 @@ pub(super) fn scheduler(
         (SchedulerBackend::Database, Some(database)) => {
             let age = Duration::from_secs(u64::from(section.history_days) * 24 * 60 * 60);
             let keep = Keep { age, runs: section.history };
-            Scheduler::stored(Arc::new(Stored::new(database.directory(), keep)), settings)
+            let stored = Arc::new(Stored::new(database.directory(), keep));
+            let isolates_data = config.tenancy.isolate_db;
+            let outbox =
+                Outbox::new(database.clone(), Arc::clone(&stored) as _, settings.isolate, isolates_data);
+            Scheduler::stored(stored, settings).inspect(|scheduler| scheduler.set_outbox(outbox))
         }
         // `xcore.yaml` is refused that stores jobs without a database.
         _ => Scheduler::memory(settings),

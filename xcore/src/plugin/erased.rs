@@ -218,10 +218,11 @@ impl<P: PluginActions> AnyMounted for Live<P> {
         let entry = self.jobs.iter().find(|entry| entry.spec.name == run.call.job)?;
         let (method, mounted, limit) = (entry.run, Arc::clone(&self.mounted), run.timeout);
         let call = Call::of_job(entry.spec, run);
+        let arguments = run.call.arguments.clone();
         Some(
             async move {
                 let context = P::Context::new(&mounted, tenant);
-                supervised(call, limit, method(mounted, context)).await
+                supervised(call, limit, method(mounted, context, arguments)).await
             }
             .boxed(),
         )

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use super::{Link, Mounted, PluginConfig, PluginContext, ServiceName};
 use crate::db::Migrations;
 use crate::error::Error;
-use crate::scheduler::{Misfire, Overlap, Retries};
+use crate::scheduler::{JobArguments, Misfire, Overlap, Retries};
 
 /// A plugin: a struct under `#[xcore::plugin]`.
 ///
@@ -224,6 +224,8 @@ pub struct ActionEntry<P: Plugin> {
 }
 
 type Run<P> = fn(Arc<Mounted<P>>, <P as Plugin>::Context) -> BoxFuture<'static, Result<(), Error>>;
+type JobMethod<P> =
+    fn(Arc<Mounted<P>>, <P as Plugin>::Context, JobArguments) -> BoxFuture<'static, Result<(), Error>>;
 type AppRun<P> = fn(Arc<Mounted<P>>) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A job and its method.
@@ -231,7 +233,7 @@ pub struct JobEntry<P: Plugin> {
     /// What the attribute says.
     pub spec: &'static JobSpec,
     /// Calls the method.
-    pub run: Run<P>,
+    pub run: JobMethod<P>,
 }
 
 /// The `#[on(..)]` methods of a plugin.

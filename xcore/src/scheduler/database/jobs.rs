@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::{Stored, list, name_of, owner_of, unavailable};
 use crate::scheduler::backend::{Answer, SchedulerBackend, Work};
 use crate::scheduler::job::{JobEntry, JobKey, Overlap, Owner};
-use crate::scheduler::{JobCall, Schedule, SchedulerError};
+use crate::scheduler::queue::Queue;
+use crate::scheduler::{JobArguments, JobCall, Schedule, SchedulerError};
 
 /// How many tenants or jobs one statement is told of.
 const AT_ONCE: usize = 1_000;
@@ -22,6 +23,7 @@ struct Row {
     id: Arc<str>,
     plugin: String,
     method: String,
+    arguments: Option<String>,
     schedule: String,
     once: u8,
     rules: String,
@@ -43,7 +45,7 @@ struct DueRow {
     due: Option<i64>,
 }
 
-const COLUMNS: &str = "owner, id, plugin, method, schedule, rules, declared, paused, due";
+const COLUMNS: &str = "owner, id, plugin, method, arguments, schedule, rules, declared, paused, due";
 
 /// One that had its only tick is gone, also where its row is still to be removed.
 const IS_THERE: &str = "(once = 0 OR last_tick IS NULL)";
@@ -51,17 +53,17 @@ const IS_THERE: &str = "(once = 0 OR last_tick IS NULL)";
 const PUT: &str = "\
     WITH v AS (
         SELECT value ->> 'owner' AS owner, value ->> 'id' AS id, value ->> 'plugin' AS plugin, value ->> 'method' AS method,
-            value ->> 'schedule' AS schedule, CAST(value ->> 'once' AS smallint) AS once, value ->> 'rules' AS rules,
+            value ->> 'arguments' AS arguments, value ->> 'schedule' AS schedule, CAST(value ->> 'once' AS smallint) AS once, value ->> 'rules' AS rules,
             value ->> 'overlap' AS overlap, CAST(value ->> 'declared' AS smallint) AS declared, CAST(value ->> 'due' AS bigint) AS due
         FROM {elements}($1)
     )
-    INSERT INTO xcore_jobs (owner, id, plugin, method, schedule, once, rules, overlap, declared, due)
-    SELECT v.owner, v.id, v.plugin, v.method, v.schedule, v.once, v.rules, v.overlap, v.declared,
+    INSERT INTO xcore_jobs (owner, id, plugin, method, arguments, schedule, once, rules, overlap, declared, due)
+    SELECT v.owner, v.id, v.plugin, v.method, v.arguments, v.schedule, v.once, v.rules, v.overlap, v.declared,
         CASE WHEN o.resting = 0 THEN v.due END
     FROM v JOIN xcore_job_owners AS o ON o.owner = v.owner
     WHERE 1 = 1
     ON CONFLICT (owner, id) DO UPDATE SET
-        plugin = excluded.plugin, method = excluded.method, schedule = excluded.schedule, once = excluded.once,
+        plugin = excluded.plugin, method = excluded.method, arguments = excluded.arguments, schedule = excluded.schedule, once = excluded.once,
         rules = excluded.rules, overlap = excluded.overlap, declared = excluded.declared,
         due = CASE
             WHEN xcore_jobs.paused = 1 OR excluded.due IS NULL THEN NULL
@@ -277,6 +279,10 @@ impl<C: ConnectionTrait + Send + Sync + 'static> SchedulerBackend for Stored<C> 
     fn work(&self) -> Work<'_> {
         Work::Claims(self)
     }
+
+    fn queue(&self) -> Option<&dyn Queue> {
+        Some(self)
+    }
 }
 
 pub(super) fn millis(time: DateTime<Utc>) -> i64 {
@@ -297,6 +303,7 @@ fn row(entry: &JobEntry, now: DateTime<Utc>) -> Result<Row, SchedulerError> {
         id: Arc::clone(&entry.key.id),
         plugin: entry.call.plugin.to_string(),
         method: entry.call.job.to_string(),
+        arguments: entry.call.arguments.as_stored().map(str::to_owned),
         schedule: entry.schedule.to_stored(),
         once: entry.schedule.is_once().into(),
         rules: serde_json::to_string(&entry.rules)
@@ -317,7 +324,10 @@ fn entry(row: &QueryResult) -> Result<JobEntry, SchedulerError> {
     let schedule = Schedule::from_stored(&text("schedule")?).ok_or_else(unreadable)?;
     let rules = serde_json::from_str(&text("rules")?).map_err(|_| unreadable())?;
     Ok(JobEntry {
-        call: JobCall::new(text("plugin")?, text("method")?),
+        call: JobCall {
+            arguments: JobArguments::from_stored(row.try_get("", "arguments").map_err(unavailable)?),
+            ..JobCall::new(text("plugin")?, text("method")?)
+        },
         schedule,
         rules,
         declared: flag("declared")?,

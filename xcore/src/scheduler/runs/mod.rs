@@ -1,6 +1,7 @@
 //! The runs that wait and those that are under way.
 
 mod line;
+mod queued;
 mod supervise;
 
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ use super::JobCall;
 use super::claims::ClaimedRun;
 use super::job::{JobEntry, JobKey, Owner, Rules};
 use super::lease::Lease;
+use super::queue::DeadInMemory;
 use super::runner::{JobFailure, JobRunner};
 use crate::tenancy::TenantId;
 
@@ -32,6 +34,8 @@ pub(super) struct Planned {
     failures: u32,
     /// Of a run that was claimed from a store.
     lease: Option<Arc<Lease>>,
+    /// It was put in line once, by itself: it is kept until it has run, and becomes a dead letter when it fails for good.
+    is_queued: bool,
 }
 
 /// What became of a run that was offered.
@@ -55,6 +59,8 @@ pub(super) struct Runs {
     ended_so_far: AtomicU64,
     /// There are more runs for later.
     later: Arc<Notify>,
+    /// Queued runs of this process that failed for good.
+    pub(super) dead: DeadInMemory,
 }
 
 impl Planned {
@@ -66,6 +72,7 @@ impl Planned {
             rules: entry.rules,
             failures: 0,
             lease: None,
+            is_queued: false,
         }
     }
 
@@ -93,6 +100,7 @@ impl Runs {
             ended: Notify::new(),
             ended_so_far: AtomicU64::new(0),
             later: Arc::default(),
+            dead: DeadInMemory::default(),
         })
     }
 
@@ -176,15 +184,21 @@ impl Runs {
 
     /// Puts a run in line that was claimed. The store has looked after its overlap.
     pub(super) fn take_claimed(self: &Arc<Self>, run: ClaimedRun, rules: Rules, lease: Arc<Lease>) {
+        let ClaimedRun { key, call, tick, failures, is_queued, .. } = run;
+        let run = Planned { key, call, tick, rules, failures, lease: Some(lease), is_queued };
         let mut line = self.line();
-        if line.stopping || line.closed.contains(&run.key.owner) {
+        if line.has_no_room_for(&run) {
             // Given back when the line is free again.
             drop(line);
             return;
         }
-        let ClaimedRun { key, call, tick, failures, .. } = run;
-        line.enqueue(Planned { key, call, tick, rules, failures, lease: Some(lease) });
+        line.enqueue(run);
         self.fill(&mut line);
+    }
+
+    /// Owners that have as many runs under way here as they may.
+    pub(super) fn crowded(&self) -> Vec<Owner> {
+        self.line().crowded.iter().copied().collect()
     }
 
     /// How many runs may be under way at once.
@@ -225,6 +239,7 @@ impl Runs {
         line.closed.insert(owner);
         line.resting.remove(&owner);
         line.crowded.remove(&owner);
+        self.dead.forget(owner);
         line.cancel(owner, |_| true);
         line.under_way(owner)
     }
@@ -300,7 +315,7 @@ mod tests {
         let key = JobKey { owner, id: "job".into() };
         let call = JobCall::new("orders", "report");
         let (rules, tick) = (Rules::default(), DateTime::UNIX_EPOCH);
-        let run = Planned { key, call, tick, rules, failures: 0, lease: None };
+        let run = Planned { key, call, tick, rules, failures: 0, lease: None, is_queued: false };
         let runs = Runs::new(1, None);
         assert_eq!(runs.close_owner(owner), 0);
         assert_eq!(runs.offer(run.clone()), Offered::Closed);

@@ -58,6 +58,17 @@ impl Runs {
                 Ok(()) => lease.end(Ending::Done),
                 // Whoever finds the tenant active again runs it.
                 Err(JobFailure::Suspended) => return lease.end(Ending::Released),
+                // Its tenant is not there yet, or cannot be asked for.
+                Err(JobFailure::Refused { .. }) if planned.is_queued => {
+                    return lease.end(Ending::Released);
+                }
+                // Of what was queued there may be much. It would take the places of what other tenants have waiting.
+                Err(JobFailure::Crowded { .. }) if planned.is_queued => {
+                    lease.end(Ending::Released);
+                    self.line().crowd_out(&planned.key);
+                    done.key = None;
+                    return;
+                }
                 // It waits here, and its lease is renewed.
                 Err(JobFailure::Crowded { .. }) => {}
                 Err(failure) => {
@@ -74,10 +85,18 @@ impl Runs {
                 done.key = None;
                 self.line().crowd(planned);
             }
+            Err(JobFailure::Refused { .. }) if planned.is_queued && lease.is_none() => {
+                self.try_later(planned)
+            }
             Err(failure) => {
                 let error = &failure as &dyn std::error::Error;
                 match planned.retry_after(&failure) {
-                    None => tracing::error!(job = %key, %tick, error, "a job failed"),
+                    None => {
+                        tracing::error!(job = %key, %tick, error, "a job failed");
+                        if planned.is_queued && lease.is_none() {
+                            self.bury(planned, failure.kind(), with_causes(&failure));
+                        }
+                    }
                     Some(after) => {
                         tracing::warn!(job = %key, %tick, ?after, error, "a job failed and is tried again");
                         // Of a claimed run the store looks after it.

@@ -26,6 +26,7 @@ mod handles;
 mod isolation;
 mod limits;
 mod overlap;
+mod queue;
 mod real_alarm;
 mod retries;
 mod shutdown;

@@ -6,12 +6,15 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::db::{Database, DatabaseSettings, Migrations, SharedDb};
+use crate::scheduler::QueueTables;
 use crate::scheduler::backend::SchedulerBackend;
 use crate::scheduler::claims::{ClaimId, Claims, Ending, Holder, Report, Round};
 use crate::scheduler::database::{JobTables, Keep, RetryColumn, Stored};
 use crate::scheduler::job::{JobEntry, JobKey, Owner};
 
 mod jobs;
+mod outbox;
+mod queue;
 #[cfg(feature = "postgres")]
 mod replicas;
 mod restart;
@@ -21,7 +24,7 @@ struct Tables;
 
 impl MigratorTrait for Tables {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(JobTables), Box::new(RetryColumn)]
+        vec![Box::new(JobTables), Box::new(RetryColumn), Box::new(QueueTables)]
     }
 }
 
