@@ -210,6 +210,105 @@ async fn a_start_that_is_killed_while_it_drops_what_is_overdue_is_followed_by_on
     late_deletion("postgres").await;
 }
 
+/// What a tenant has written, as the command line tells it.
+fn notes_of(victim: &Victim, tenant: &str) -> String {
+    victim.program.succeed(&["call", "notes", "list", "--tenant", tenant])
+}
+
+fn write(victim: &Victim, tenant: &str, text: &str) {
+    let note = json!({ "text": text }).to_string();
+    victim.program.succeed(&["call", "notes", "write", &note, "--tenant", tenant]);
+}
+
+/// Killed at each step of a renaming: finished by the next start, or undone, however often that is killed as well.
+async fn renaming(backend: &str) {
+    let victim = victim(backend).await;
+    victim.program.succeed(&["tenant", "create", "stays"]);
+    write(&victim, "stays", "of stays");
+    for point in points(&victim, "rename") {
+        let (old, new) = (format!("{}-old", name_of(point)), format!("{}-new", name_of(point)));
+        let is_refused = ["rename.refused", "rename.undone"].contains(&point);
+        victim.program.succeed(&["tenant", "create", &old]);
+        let mark = format!("mark of {point}.");
+        write(&victim, &old, &mark);
+        victim.program.succeed(&["tenant", "key", "create", &old]);
+        victim.program.succeed(&["tenant", "domain", "add", &old, &format!("{old}.test")]);
+        if is_refused {
+            victim.obstruct(&old, &new).await;
+        }
+        victim.dies_at(point, &["tenant", "rename", &old, &new]);
+        victim.start_until(point);
+        if is_refused {
+            // What it cannot finish it undoes.
+            victim.program.serve().stop();
+            victim.clear(&old, &new).await;
+        }
+        let there = whole(&victim, point).await;
+        let (has, has_not) = if is_refused { (&old, &new) } else { (&new, &old) };
+        assert!(there.contains(has) && !there.contains(has_not), "{point}: {there:?}");
+        let notes = notes_of(&victim, has);
+        assert_eq!((notes.matches("mark of ").count(), notes.contains(&mark)), (1, true), "{point}: {notes}");
+        let others = notes_of(&victim, "stays");
+        assert!(others.contains("of stays") && !others.contains("mark of "), "{point}: {others}");
+        // On a server each command takes its time, and that nothing of it is nobody's was seen above.
+        if backend == "sqlite" {
+            assert!(victim.program.succeed(&["tenant", "domain", "list", has]).contains(&old), "{point}");
+            let keys = victim.program.succeed(&["tenant", "key", "list", has]);
+            assert_eq!(keys.trim().lines().count(), 1, "{point}: {keys}");
+            // The other name is nobody's.
+            victim.program.succeed(&["tenant", "create", has_not]);
+            let notes = notes_of(&victim, has_not);
+            assert!(!notes.contains("mark of "), "{point}: {notes}");
+        }
+    }
+    whole(&victim, "all renamings").await;
+}
+
+/// Killed at each step in which a tenant is made of a spare one: finished by the next start, or rolled back, and no spare is lost or
+/// anybody's twice.
+async fn spares(backend: &str) {
+    let mut victim = victim(backend).await;
+    victim.program = victim.program.set("tenancy.spare_tenants", "2");
+    for point in points(&victim, "spare") {
+        let server = victim.program.serve();
+        let are_ready = || {
+            let said = victim.program.run(&["check"]).stdout;
+            String::from_utf8_lossy(&said).contains("2 spare tenants ready").then_some(())
+        };
+        xcore_tests::eventually(are_ready);
+        server.stop();
+        let (name, undone) = (name_of(point), format!("{}-undone", name_of(point)));
+        victim.dies_at(point, &["tenant", "create", &name]);
+        victim.dies_at(point, &["tenant", "create", &undone]);
+        victim.program.succeed(&["tenant", "delete", &undone, "--now", "--yes"]);
+        victim.start_until(point);
+        let there = whole(&victim, point).await;
+        assert!(there.contains(&name) && !there.contains(&undone), "{point}: {there:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renaming_that_is_killed_at_any_step_leaves_the_tenant_one_name_and_all_of_its_rows_in_files() {
+    renaming("sqlite").await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renaming_that_is_killed_at_any_step_leaves_the_tenant_one_name_and_all_of_its_rows_on_a_server() {
+    renaming("postgres").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_creation_from_a_spare_that_is_killed_at_any_step_is_finished_or_undone_in_files() {
+    spares("sqlite").await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_creation_from_a_spare_that_is_killed_at_any_step_is_finished_or_undone_on_a_server() {
+    spares("postgres").await;
+}
+
 /// How long the chaos goes on.
 #[cfg(feature = "postgres")]
 fn chaos_seconds() -> u64 {
@@ -246,7 +345,7 @@ fn every_step_is_one_of_an_operation_that_is_killed_here() {
     for point in xcore::testing::fault_points() {
         let operation = point.split('.').next().unwrap();
         assert!(
-            ["create", "delete", "restore", "purge", "outbox"].contains(&operation),
+            ["create", "spare", "rename", "delete", "restore", "purge", "outbox"].contains(&operation),
             "nobody is killed at {point}"
         );
     }

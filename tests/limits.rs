@@ -2,15 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use xcore::TenantId;
 use xcore::app::TenantError;
 use xcore::scheduler::{JobCall, SchedulerError};
 use xcore::tenancy::{ProfileChange, StoreError};
+use xcore::{Instance, TenantId};
 use xcore_tests::{Answer, Rig};
 
 const PLANS: &str = "
@@ -19,6 +20,7 @@ const PLANS: &str = "
     both: { requests_per_second: 2, burst: 5, concurrent_requests: 1 }
     lone: { database_connections: 1 }
     few: { jobs: 2, concurrent_jobs: 2 }
+    forgetful: { cache_bytes: 16KiB }
     free: {}
 ";
 
@@ -37,11 +39,17 @@ async fn eventually(claim: &str, holds: impl AsyncFn() -> bool) {
 
 /// The app with plans, and with more keys of `tenancy`.
 async fn rig_on(folder: &TempDir, plans: &str, keys: &str) -> Rig {
+    let data = format!("sqlite://{}", folder.path().join("data").display());
+    let file = written(folder, plans, keys);
+    Rig::with(|builder| builder.config_file(&file).set("services.database.url", data)).await
+}
+
+/// The configuration of the app with plans.
+fn written(folder: &TempDir, plans: &str, keys: &str) -> PathBuf {
     let file = folder.path().join("xcore.yaml");
     let yaml = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/xcore.yaml")).unwrap();
     fs::write(&file, yaml.replace("tenancy:\n", &format!("tenancy:\n  plans:{plans}{keys}\n"))).unwrap();
-    let data = format!("sqlite://{}", folder.path().join("data").display());
-    Rig::with(|builder| builder.config_file(&file).set("services.database.url", data)).await
+    file
 }
 
 async fn rig(keys: &str) -> (TempDir, Rig) {
@@ -165,7 +173,7 @@ async fn a_change_of_the_plan_is_seen_and_a_plan_that_is_not_there_is_refused() 
     let told = std::error::Error::source(&source).unwrap().to_string();
     assert_eq!(
         told,
-        "`tenancy.plans` of xcore.yaml has no plan `gold`; it has both, few, free, lone, narrow, slow"
+        "`tenancy.plans` of xcore.yaml has no plan `gold`; it has both, few, forgetful, free, lone, narrow, slow"
     );
     assert_eq!(tenants.get(&id("acme")).await.unwrap().profile.plan.as_deref(), Some("free"));
     drop(rig);
@@ -180,12 +188,7 @@ async fn a_change_of_the_plan_is_seen_and_a_plan_that_is_not_there_is_refused() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_that_holds_its_connections_is_refused_and_a_change_of_its_plan_is_seen() {
-    let folder = tempfile::tempdir().unwrap();
-    let yaml = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/xcore.yaml")).unwrap();
-    let file = folder.path().join("xcore.yaml");
-    fs::write(&file, yaml.replace("tenancy:\n", &format!("tenancy:\n  plans:{PLANS}\n"))).unwrap();
-    let data = format!("sqlite://{}", folder.path().join("data").display());
-    let rig = Rig::with(|builder| builder.config_file(&file).set("services.database.url", data)).await;
+    let (_folder, rig) = rig("").await;
     set_plan(&rig, "acme", Some("lone")).await;
     assert_eq!(rig.get("acme", "/v1/notes").await.status, 200);
     let notes = rig.notes("acme").await;
@@ -256,4 +259,69 @@ async fn a_tenant_has_as_many_jobs_and_runs_of_them_as_its_plan_allows() {
     }
     jobs.every("one more", Duration::from_secs(3_600), nap()).await.unwrap();
     assert!(jobs.every("two more", Duration::from_secs(3_600), nap()).await.is_err());
+}
+
+/// Writes a hundred entries to the cache of a tenant, and says how many of them are there.
+async fn filled(app: &Instance, tenant: &str) -> usize {
+    let cache = Rig::notes_of(app, tenant).await.cache;
+    for number in 0..100 {
+        cache.set(&format!("k{number}"), "a value").await.unwrap();
+    }
+    cache.keys("*").await.unwrap().len()
+}
+
+/// Whether so many entries are what a tenant may have that is `forgetful`: an entry takes more than 100 bytes, with its bookkeeping.
+fn is_few(entries: usize) -> bool {
+    (1..=32).contains(&entries)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cache_entries_of_a_tenant_keep_to_its_plan_and_a_change_counts_for_what_is_there() {
+    let (_folder, rig) = rig("").await;
+    let app = rig.app().instance();
+    let count = async |tenant: &str| Rig::notes_of(app, tenant).await.cache.keys("*").await.unwrap().len();
+    assert_eq!((filled(app, "acme").await, filled(app, "globex").await), (100, 100));
+    set_plan(&rig, "acme", Some("forgetful")).await;
+    // Nobody asks for the tenant meanwhile.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let left = count("acme").await;
+    assert!(is_few(left), "{left}");
+    let left = filled(app, "acme").await;
+    assert!(is_few(left), "{left}");
+    assert_eq!(count("globex").await, 100, "its entries made no room for those of acme");
+    set_plan(&rig, "acme", Some("free")).await;
+    assert_eq!(filled(app, "acme").await, 100);
+
+    // The limit goes with the tenant, and not with its name.
+    set_plan(&rig, "acme", Some("forgetful")).await;
+    let tenants = app.tenants();
+    tenants.rename(&id("acme"), &id("initech")).await.unwrap();
+    tenants.create(&id("acme")).await.unwrap();
+    assert_eq!(filled(app, "acme").await, 100);
+    let left = filled(app, "initech").await;
+    assert!(is_few(left), "{left}");
+    tenants.purge(&id("initech")).await.unwrap();
+    tenants.create(&id("initech")).await.unwrap();
+    assert_eq!(filled(app, "initech").await, 100);
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_the_plan_counts_for_the_cache_of_every_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = xcore_tests::PostgresServer::get().url().await;
+    let file = written(&folder, PLANS, "");
+    let start = async || {
+        Rig::builder().config_file(&file).set("services.database.url", url.as_str()).build().await.unwrap()
+    };
+    let (one, two) = (start().await, start().await);
+    assert_eq!(filled(&two, "acme").await, 100);
+    let cache = Rig::notes_of(&two, "acme").await.cache;
+    one.tenants().change(&id("acme"), &ProfileChange::new().plan(Some("forgetful"))).await.unwrap();
+    let begun = Instant::now();
+    eventually("the other process has heard of it", async || is_few(cache.keys("*").await.unwrap().len()))
+        .await;
+    println!("heard of after {:?}", begun.elapsed());
+    one.shutdown().await;
+    two.shutdown().await;
 }

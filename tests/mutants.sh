@@ -10,6 +10,7 @@
 #   tests/mutants.sh template   what is refused as a template of tenants: about a minute each, with a PostgreSQL server
 #   tests/mutants.sh archive    what keeps archives honest: about two minutes each
 #   tests/mutants.sh rename     what keeps a renamed tenant from the next of its name: about a minute each
+#   tests/mutants.sh scheduler  what keeps runs to one a tick, within their rules and their tenant: about two minutes each
 #   tests/mutants.sh lives      what keeps deletions and restorations whole: about two minutes each
 #   tests/mutants.sh outbox     what ties queued work to its transaction and its tenant: about a minute each, with a PostgreSQL server
 #
@@ -107,7 +108,7 @@ if [[ $what == all || $what == proofs ]]; then
 fi
 
 if [[ $what == all || $what == scopes ]]; then
-    tests=(cargo test -q -p xcore-tests --test scopes)
+    tests=(cargo test -q -p xcore-tests --all-features --test scopes)
     mutate xcore/src/tenancy/named.rs 'Err\(TenancyError::Unexpected \{ without: self\.without\.clone\(\)\.into\(\) \}\)' 'Ok(())'
     mutate xcore/src/tenancy/named.rs 'Whom::Nobody => Ok\(None\),' \
         'Whom::Nobody => self.directory.admit(&self.default.unwrap()).await.map(Some),'
@@ -117,9 +118,9 @@ if [[ $what == all || $what == scopes ]]; then
 fi
 
 if [[ $what == all || $what == limits ]]; then
-    tests=(cargo test -q -p xcore --lib tenancy::)
+    tests=(cargo test -q -p xcore --lib --all-features tenancy::)
     mutate xcore/src/tenancy/memory.rs 'self\.is_limited\.store\(self\.tenant\.is_limited\(\), Ordering::Relaxed\);' ''
-    tests=(cargo test -q -p xcore-tests --test limits)
+    tests=(cargo test -q -p xcore-tests --all-features --test limits)
     mutate xcore/src/tenancy/memory.rs ' \|\| found\.is_limited\.load\(Ordering::Relaxed\)' ''
     mutate xcore/src/tenancy/usage.rs 'in_service\.fetch_sub\(1' 'in_service.fetch_sub(0'
     mutate xcore/src/tenancy/usage.rs '\(in_service < limit\)' '(true)'
@@ -132,6 +133,15 @@ if [[ $what == all || $what == limits ]]; then
     mutate xcore/src/tenancy/tenant.rs 'self\.0\.has_seats\.store\(seats\.is_some\(\), Ordering::Release\);' ''
     mutate xcore/src/tenancy/tenant.rs 'self\.0\.seats\.resize\(seats\);' ''
     mutate xcore/src/plugin/scoped.rs 'tenant\.filter\(\|_\| is_counted\)' 'tenant.filter(|_| false && is_counted)'
+    tests=(cargo test -q -p xcore --lib --all-features seats)
+    mutate xcore/src/tenancy/tenant.rs 'cache\.limit\(self\.id\(\), plan\.and_then\(\|plan\| plan\.cache_bytes\)\);' ''
+    mutate xcore/src/app/settings.rs 'cache\.filter\(\|_\| is_cache_limited\)' 'cache.filter(|_| false && is_cache_limited)'
+    tests=(cargo test -q -p xcore --lib --features redis the_cache_is_told)
+    mutate xcore/src/tenancy/tenant.rs 'if self\.view\(\)\.is_of\(profile\)' 'if self.view().profile == *profile'
+    mutate xcore/src/tenancy/directory.rs ' \|\| self\.lives\.is_held\(name\)' ''
+    mutate xcore/src/tenancy/directory.rs 'cache\.retain\([^;]*;' ''
+    tests=(cargo test -q -p xcore --lib --features redis a_plan_bounds)
+    mutate xcore/src/cache/tiered/near.rs 'self\.memory\.limit\(space, bytes\);' ''
     tests=(cargo test -q -p xcore --lib --features postgres seats)
     mutate xcore/src/tenancy/seats.rs 'room\.seats\.add_permits\(more - staying\);' ''
     mutate xcore/src/tenancy/seats.rs 'if size\.leaving > 0' 'if false'
@@ -141,19 +151,23 @@ if [[ $what == all || $what == limits ]]; then
     mutate xcore/src/db/postgres/in_full.rs 'lend_for\(scope\.tenant\(\), ' 'lend_for(None, '
     mutate xcore/src/db/postgres/pooler/backend.rs 'begin\(scope\.tenant\(\), ' 'begin(None, '
     tests=(cargo test -q -p xcore --lib scheduler::)
+    mutate xcore/src/scheduler/memory.rs 'let fits = has < most' 'let fits = true'
+    mutate xcore/src/scheduler/runs/supervise.rs 'line\.uncrowd\(key\.owner\);' ''
+    mutate xcore/src/scheduler/runs/line.rs 'self\.crowded\.insert\(owner\);' ''
+    tests=(cargo test -q -p xcore --lib --all-features scheduler::)
     mutate xcore/src/scheduler/backend.rs 'if has < most' 'if true'
     mutate xcore/src/scheduler/runs.rs 'line\.uncrowd\(key\.owner\);' ''
     mutate xcore/src/scheduler/runs.rs 'self\.crowded\.insert\(owner\);' ''
 fi
 
 if [[ $what == all || $what == template ]]; then
-    tests=(cargo test -q -p xcore --lib --features postgres replay::)
+    tests=(cargo test -q -p xcore --lib --all-features replay::)
     mutate xcore/src/db/template.rs 'migration\.use_transaction\(\) == Some\(false\)' 'migration.use_transaction() == Some(false) && false'
     mutate xcore/src/db/postgres/migrate.rs 'stays_inside: true' 'stays_inside: false'
     mutate xcore/src/db/postgres/replay/capture.rs 'if script\.contains\(TEMPLATE\)' 'if false'
     mutate xcore/src/db/postgres/replay/capture.rs 'differences\(&made, &template\)\.first\(\)' 'differences(&made, &template).first().filter(|_| false)'
     mutate xcore/src/db/postgres/replay/capture.rs 'if rows_of\(&again\)\.eq\(rows_of\(&first\)\)' 'if true'
-    tests=(cargo test -q -p xcore-tests --features postgres --test fleet a_template_of_another)
+    tests=(cargo test -q -p xcore-tests --all-features --test fleet a_template_of_another)
     mutate xcore/src/db/postgres/replay/template.rs 'if found == mark' 'if found.starts_with(MARK)'
     mutate xcore/src/db/postgres/replay/template.rs 'if !found\.starts_with\(MARK\)' 'if false'
 fi
@@ -184,38 +198,83 @@ if [[ $what == all || $what == archive ]]; then
 fi
 
 if [[ $what == all || $what == rename ]]; then
-    tests=(cargo test -q -p xcore --lib directory_rename::)
+    tests=(cargo test -q -p xcore --lib --all-features directory_rename::)
     mutate xcore/src/app/directory_rename.rs 'move_all\(change, \(&old\.id, old\.life\), \(&new\.id, new\.life\)\)\.await\?;' ''
-    tests=(cargo test -q -p xcore-tests --test rename)
+    tests=(cargo test -q -p xcore-tests --all-features --test rename)
     mutate xcore/src/app/rename.rs 'self\.runtime\.admission\.directory\.end_life\(id, life\);' ''
-    mutate xcore/src/app/rename.rs 'self\.give_jobs\(&jobs, id, &to\)\.await\?;' 'self.leave(id).await?;'
-    mutate xcore/src/app/rename.rs 'cache\.forget_tenant\(name\)\.await' 'Ok::<u64, crate::cache::CacheError>(0)'
+    mutate xcore/src/app/rename.rs 'self\.give_jobs\(&jobs, &record, &to\)\.await\?;' 'self.leave(id, record.life).await?;'
+    mutate xcore/src/app/rename.rs 'self\.forget_cached\(name\)\.await\?;' ''
     # A pool that does not forget: the file goes on being open by its old name.
     mutate xcore/src/db/sqlite/rename.rs 'self\.registry\.evacuate\(id\)\.await\?' '()'
+    tests=(cargo test -q -p xcore-tests --all-features --test kills killed_at_any_step_leaves_the_tenant_one_name_and_all_of_its_rows_in_files)
+    # What a kill has left half done is not gone on with; what cannot be done is not undone; the directory is told before it is so.
+    mutate xcore/src/db/sqlite/rename.rs '\(Found::Nothing, Found::File\) => return[^\n]*' '(Found::Nothing, Found::File) => return Err(DatabaseError::Missing { tenant: *id }),'
+    mutate xcore/src/app/rename.rs 'self\.store\(\)\.end_renaming\(id, record\.life, false\)\.await\.unwrap_or\(false\)' 'true'
+    mutate xcore/src/app/rename.rs 'reached\(Step::RenameClaimed\);' \
+        'self.store().end_renaming(id, begun.life, true).await?; reached(Step::RenameClaimed);'
+    tests=(cargo test -q -p xcore-tests --all-features --test kills a_creation_from_a_spare_that_is_killed_at_any_step_is_finished_or_undone_in_files)
+    # Taken before the directory knows of it.
+    mutate xcore/src/app/tenants.rs 'match self\.store\(\)\.insert\(id, servers\)\.await \{' \
+        'if let Some(database) = self.database_of(&TenantRecord::active(*id)).unwrap() { self.take_spare(id, database).await; } match self.store().insert(id, servers).await {'
     tests=(cargo test -q -p xcore --lib --all-features db::postgres::tests::rename)
     mutate xcore/src/db/postgres/rename.rs 'wait_until_unused\(operator\.raw\(\), &id, waited\)\.await\?;' ''
     mutate xcore/src/db/postgres/rename.rs 'if names\(' 'if false && names('
     mutate xcore/src/db/postgres/replay/spares.rs 'spare\.made < looked' 'true'
+fi
+
 if [[ $what == all || $what == cache ]]; then
-    tests=(cargo test -q -p xcore --lib --features redis cache::isolation)
+    tests=(cargo test -q -p xcore --lib --all-features cache::isolation)
     # A pattern that is not escaped, and one that is not bound to its tenant.
     mutate xcore/src/cache/redis/names.rs "if matches!\\(character, '\\*'" "if false && matches!(character, '*'"
     mutate xcore/src/cache/redis/names.rs 'text\.push_str\(space\);' ''
     mutate xcore/src/cache/memory/index.rs 'self\.part\(space\)\.get\(space\)' 'self.part(space).values().next()'
-    tests=(cargo test -q -p xcore --lib --features redis cache::memory)
+    tests=(cargo test -q -p xcore --lib --all-features cache::memory)
     # Room is made by whoever asks for it, or by nobody in particular; and what is used goes like what is not.
     mutate xcore/src/cache/memory/index.rs 'lock\(&self\.ranks\)\.last\(\)' 'lock(&self.ranks).first()'
     mutate xcore/src/cache/memory/index.rs 'let was_used = slot\.entry\.take_use\(\);' 'let was_used = false;'
-    tests=(cargo test -q -p xcore --lib --features redis cache::tiered)
+    tests=(cargo test -q -p xcore --lib --all-features cache::tiered)
     # A value that changed while it was fetched is kept; the end of a connection is not heard; what is near outlives it.
     mutate xcore/src/cache/tiered/near.rs 'hold\.is_broken\.store\(true, Ordering::Relaxed\);' ''
     mutate xcore/src/cache/tiered/near.rs 'if hold\.is_broken\.load\(Ordering::Relaxed\)' 'if false'
     mutate xcore/src/cache/tiered/near.rs 'self\.forget_all\(\);' ''
     mutate xcore/src/cache/tiered/tracking.rs 'near\.forget\(key\);' ''
-    tests=(cargo test -q -p xcore --lib --features redis cache::redis)
+    tests=(cargo test -q -p xcore --lib --all-features cache::redis)
     mutate xcore/src/cache/redis/link.rs 'if std::mem::take\(&mut may_repeat\)' 'if false'
-    mutate xcore/src/cache/redis/nodes.rs 'is_at_rest \|\| self\.earlier' 'true || is_at_rest || self.earlier'
+    mutate xcore/src/cache/redis/nodes.rs 'if is_at_rest\s' 'if true || is_at_rest '
     mutate xcore/src/cache/load.rs '\*turn = Some\(Outcome::Loaded\(bytes\)\);' ''
+fi
+
+if [[ $what == all || $what == scheduler ]]; then
+    tests=(cargo test -q -p xcore --lib --all-features scheduler::tests::stored)
+    # The number of the claim, the lease, the state of what is claimed, the tick that a job still has.
+    mutate xcore/src/scheduler/database/claims.rs 'number = v\.run AND token = v\.claim AND state = 1' 'number = v.run'
+    mutate xcore/src/scheduler/database/claims.rs 'WHERE state = 1 AND lease_until < \{now\}' 'WHERE state = 1'
+    mutate xcore/src/scheduler/database/claims.rs 'WHERE r\.state = 0 AND r\.run_at <= \{now\}' 'WHERE r.state < 2 AND r.run_at <= {now}'
+    mutate xcore/src/scheduler/database/claims.rs 'AND o\.resting = 0' ''
+    mutate xcore/src/scheduler/database/claims.rs 'failures = failures \+ v\.failed' 'failures = failures'
+    mutate xcore/src/scheduler/database/claims.rs 'CASE WHEN is_last = 1 THEN 2 ELSE v\.becomes END' 'v.becomes'
+    mutate xcore/src/scheduler/database/claims.rs 'ORDER BY turn, run_at, number LIMIT' 'ORDER BY run_at, number LIMIT'
+    # Whose history it is, and how much of it.
+    mutate xcore/src/scheduler/database/history.rs 'WHERE owner = \$1 AND' "WHERE \$1 <> '' AND"
+    mutate xcore/src/scheduler/database/history.rs ' AND ended_at >= \{now\} - \$3' ' AND $3 > 0'
+    # Jobs that are counted, and then added whoever has added one meanwhile; pauses that stay behind.
+    mutate xcore/src/scheduler/database/jobs.rs 'AND additions = \$2 RETURNING' 'AND additions >= 0 * $2 RETURNING'
+    mutate xcore/src/scheduler/database/jobs.rs 'paused: entry\.paused\.into\(\),' 'paused: 0,'
+    tests=(cargo test -q -p xcore --lib --all-features scheduler)
+    # The place in the window, missed ticks, retries.
+    mutate xcore/src/scheduler/job.rs '\(owner, id, tick\)\.hash' '(id, tick).hash'
+    mutate xcore/src/scheduler/misfire.rs 'ticks\.len\(\) == most' 'false'
+    mutate xcore/src/scheduler/retries.rs 'failures < self\.most' 'failures <= self.most'
+    mutate xcore/src/scheduler/runner.rs 'Self::Failed \{ \.\. \} \| Self::Panicked \{ \.\. \} \| Self::TimedOut \{ \.\. \}\)' 'Self::Failed { .. })'
+    # What goes with its job and its tenant, and what a tenant may reach.
+    mutate xcore/src/scheduler/runs/line.rs 'self\.later\.retain\(\|_, run\| ' 'self.later.retain(|_, run| true || '
+    mutate xcore/src/scheduler/runs/line.rs 'job\.is_gone \|= is_meant\(key\);' ''
+    mutate xcore/src/scheduler/runs/line.rs 'job\.is_orphan = true' 'job.is_orphan = false'
+    mutate xcore/src/scheduler/runs/mod.rs 'self\.history\.forget\(owner\);' ''
+    mutate xcore/src/scheduler/history.rs '\*run\.job == \*key\.id && ' ''
+    mutate xcore/src/scheduler/history.rs 'kept\.by_owner\.get\(&key\.owner\)\.into_iter\(\)\.flatten\(\)' 'kept.by_owner.values().flatten()'
+    mutate xcore/src/scheduler/service.rs 'Per::App => Err\(SchedulerError::OfTheApp \{ call: call\.clone\(\) \}\)' 'Per::App => Ok(declared)'
+    mutate xcore/src/scheduler/service.rs 'declared\.rules\.per == per' 'true'
 fi
 
 if [[ $what == all || $what == lives ]]; then
@@ -226,6 +285,12 @@ if [[ $what == all || $what == lives ]]; then
     # Its data is dropped before the directory says so.
     mutate xcore/src/app/lifecycle.rs 'self\.check_deletable\(id\)\?;' \
         'if let (Some(database), claim) = (self.database_of(&self.record(id).await?).unwrap(), self.claim(id, true).await?) { database.remove(id, claim.held.as_ref().unwrap().as_ref()).await.unwrap(); } reached(Step::PurgeLifeEnded);'
+    tests=(cargo test -q -p xcore-tests --all-features --test cache made)
+    mutate xcore/src/app/cached.rs 'tokio::spawn\(empty_later' 'drop(empty_later'
+    tests=(cargo test -q -p xcore-tests --all-features --test cache sign_up)
+    mutate xcore/src/app/cached.rs 'if !self\.runtime\.cache\.as_ref\(\)\.is_some_and\(is_passed\)' 'if !self.runtime.cache.as_ref().is_some_and(is_passed) || true'
+    mutate xcore/src/cache/service.rs 'self\.common\.pass_through && error' 'error'
+    mutate xcore/src/app/lifecycle.rs 'self\.forget_cached\(id\)\.await\?;' ''
     tests=(cargo test -q -p xcore --lib --all-features db::postgres::tests::claims)
     mutate xcore/src/db/postgres/service.rs 'claim\.check\(\)\.await\?;' ''
     tests=(cargo test -q -p xcore --lib --all-features db::postgres::tests::dropping)
@@ -239,7 +304,7 @@ if [[ $what == all || $what == lives ]]; then
     mutate xcore/src/tenancy/directory.rs 'self\.lives\.end_life\(&record\.id, record\.life\);' ''
     mutate xcore/src/app/watch.rs 'State::SoftDeleted => record\.is_overdue\(\),' 'State::SoftDeleted => false,'
     mutate xcore/src/app/lifecycle.rs ' \|\| record\.is_overdue\(\)\)' ')'
-    mutate xcore/src/app/deletion.rs 'if record\.version\.as_deref\(\) != ' 'if false && record.version.as_deref() != '
+    mutate xcore/src/app/deletion.rs 'if self\.window\.is_behind\(gap\) \{\s*self\.migrate_as' 'if false { self.migrate_as'
 fi
 
 if [[ $what == all || $what == outbox ]]; then

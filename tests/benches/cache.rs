@@ -1,7 +1,8 @@
 //! The cache against what it stands on: Redis through a handle against the same crate used bare, memory in front of Redis against Redis,
 //! memory against a bare moka, and what a tenant that writes ten times the capacity does to another.
 //!
-//! `cargo bench -p xcore-tests --all-features --bench cache`, about a minute. Rounds of the two sides alternate; the ratio is the median of
+//! `cargo bench -p xcore-tests --all-features --bench cache`, about a minute; with `-- redis`, `tiered`, `telling`, `memory` or `fairness` that
+//! part alone. Rounds of the two sides alternate; the ratio is the median of
 //! the rounds.
 #![allow(
     clippy::unwrap_used,
@@ -25,22 +26,36 @@ const TASKS: usize = 32;
 const KEYS: usize = 64;
 
 fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let is_wanted = |part: &str| words.is_empty() || words.iter().any(|word| word == part);
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let server = RedisServer::start();
-        let redis = handle(&server, "redis").await;
-        let tiered = handle(&server, "tiered").await;
         let value = "v".repeat(98);
-        for (_, cache) in [&redis, &tiered] {
-            for number in 0..KEYS {
-                cache.set(&key(number), &value).await.unwrap();
+        if ["redis", "tiered", "telling"].into_iter().any(is_wanted) {
+            let server = RedisServer::start();
+            let redis = handle(&server, "redis").await;
+            let tiered = handle(&server, "tiered").await;
+            for (_, cache) in [&redis, &tiered] {
+                for number in 0..KEYS {
+                    cache.set(&key(number), &value).await.unwrap();
+                }
+            }
+            if is_wanted("redis") {
+                through_the_handle(&server, &redis.1).await;
+            }
+            if is_wanted("tiered") {
+                near_against_far(&redis.1, &tiered.1).await;
+            }
+            if is_wanted("telling") {
+                cost_of_telling(&server, &redis.1).await;
             }
         }
-        through_the_handle(&server, &redis.1).await;
-        near_against_far(&redis.1, &tiered.1).await;
-        cost_of_telling(&server, &redis.1).await;
-        memory_against_moka(&value).await;
-        fairness().await;
+        if is_wanted("memory") {
+            memory_against_moka(&value).await;
+        }
+        if is_wanted("fairness") {
+            fairness().await;
+        }
     });
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
@@ -128,6 +129,44 @@ impl Victim {
             db.execute_unprepared(&tables.collect::<String>()).await.unwrap();
         }
         db.close().await.unwrap();
+    }
+
+    /// Lets no renaming of `tenant` to `to` succeed, and lets it be begun. On a server something in the schema names it, in files there
+    /// is a folder where SQLite would have a log of `to`.
+    ///
+    /// # Panics
+    /// When it has no data.
+    pub async fn obstruct(&self, tenant: &str, to: &str) {
+        match &self.url {
+            None => fs::create_dir(self.log_of(to)).unwrap(),
+            Some(url) => {
+                let db = Database::connect(url).await.unwrap();
+                let text = format!(
+                    "CREATE FUNCTION \"{tenant}\".itself() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM \"{tenant}\".notes'"
+                );
+                db.execute_unprepared(&text).await.unwrap();
+                db.close().await.unwrap();
+            }
+        }
+    }
+
+    /// Takes away what [`obstruct`](Self::obstruct) has put there.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub async fn clear(&self, tenant: &str, to: &str) {
+        match &self.url {
+            None => fs::remove_dir(self.log_of(to)).unwrap(),
+            Some(url) => {
+                let db = Database::connect(url).await.unwrap();
+                db.execute_unprepared(&format!("DROP FUNCTION \"{tenant}\".itself()")).await.unwrap();
+                db.close().await.unwrap();
+            }
+        }
+    }
+
+    fn log_of(&self, tenant: &str) -> PathBuf {
+        self.program.folder().join(format!("data/tenants/{tenant}.db-wal"))
     }
 
     /// Starts the program so that it ends itself at this step, if it comes there again; it is stopped when it does not.

@@ -79,6 +79,8 @@ const BACKOFF: Duration = Duration::from_secs(10);
 /// A method under `#[job]`.
 pub(crate) struct Job<'a> {
     pub(crate) function: Function<'a>,
+    /// `Tenant` or, with `per = "app"`, `Central`.
+    pub(crate) scope: Scope,
     pub(crate) cron: Option<String>,
     pub(crate) every: Option<Duration>,
     pub(crate) timezone: Option<String>,
@@ -266,7 +268,7 @@ fn check_action<'a>(method: &'a Method, options: TokenStream, plugin: &Ident, si
 
 fn check_job<'a>(method: &'a Method, options: TokenStream, plugin: &Ident, sink: &mut Sink) -> Job<'a> {
     let before = sink.count();
-    let JobOptions { cron, every, timezone, overlap, timeout, retries, backoff, jitter, misfire } =
+    let JobOptions { cron, every, timezone, per, overlap, timeout, retries, backoff, jitter, misfire } =
         JobOptions::parse(options, sink);
     check::check_trigger(
         cron.as_ref(),
@@ -276,6 +278,18 @@ fn check_job<'a>(method: &'a Method, options: TokenStream, plugin: &Ident, sink:
     );
     let trigger = cron.as_ref().map(|_| "cron").or(every.as_ref().map(|_| "every"));
     check::check_nobody_gives(method.sig.inputs.iter().nth(2), trigger, sink);
+    let has_trigger = trigger.is_some();
+    let scope = match per {
+        Some((key, per)) => {
+            let scope = check::check_per(&per, sink);
+            if scope == Some(Scope::Central) {
+                check::check_app_job(&key, has_trigger, sink);
+            }
+            // When it is in error, the context tells which one is meant.
+            scope.unwrap_or_else(|| scope_of(&method.sig, plugin))
+        }
+        None => Scope::Tenant,
+    };
     let cron = cron.filter(|cron| check_cron(cron, sink));
     let timezone = timezone.filter(|(_, zone)| check_timezone(zone, sink));
     let every = every.and_then(|(_, every)| check_every(&every, sink));
@@ -287,7 +301,8 @@ fn check_job<'a>(method: &'a Method, options: TokenStream, plugin: &Ident, sink:
     let jitter = jitter.and_then(|jitter| check_duration("jitter", &jitter, sink));
     let misfire = misfire.and_then(|misfire| check::check_misfire(&misfire, sink)).unwrap_or(("Once", None));
     Job {
-        function: function(method, Role::Job, plugin, before, sink),
+        function: function(method, Role::Job(scope), plugin, before, sink),
+        scope,
         cron: cron.map(|cron| cron.value()),
         every,
         timezone: timezone.map(|(_, zone)| zone.value()),

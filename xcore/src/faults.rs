@@ -56,6 +56,43 @@ steps! {
     CreateActive = "create.active",
     CreateJobsGiven = "create.jobs_given",
 
+    /// Nobody else can take the spare schema.
+    SpareLocked = "spare.postgres.locked",
+    /// The spare file has the tenant's name.
+    SpareRenamed = "spare.sqlite.renamed",
+    /// The tenant was made of a spare one.
+    SpareTaken = "spare.taken",
+
+    /// The directory has both names, as renaming and reserved.
+    RenameNoted = "rename.noted",
+    RenameLifeEnded = "rename.life_ended",
+    RenameJobsRest = "rename.jobs_rest",
+    /// Both names are claimed.
+    RenameClaimed = "rename.claimed",
+    /// Nobody uses the data any more.
+    RenameEvacuated = "rename.evacuated",
+    /// All of the tenant is in its file, and nothing beside it.
+    RenameLogBroughtIn = "rename.sqlite.log_brought_in",
+    /// The file has its new name; what is beside it has the old one.
+    RenameFileRenamed = "rename.sqlite.file_renamed",
+    /// Nobody can begin to use either schema.
+    RenameLocked = "rename.postgres.locked",
+    /// Schema and role have their new names; sessions of the role are still there.
+    RenameSchemaRenamed = "rename.postgres.schema_renamed",
+    RenameDataRenamed = "rename.data_renamed",
+    /// The jobs are by both names.
+    RenameJobsGiven = "rename.jobs_given",
+    /// The jobs are by the new name only.
+    RenameJobsTaken = "rename.jobs_taken",
+    RenameCacheEmptied = "rename.cache_emptied",
+    /// The directory has the tenant by its new name.
+    RenameEnded = "rename.ended",
+    RenameJobsRun = "rename.jobs_run",
+    /// The data could not get the name.
+    RenameRefused = "rename.refused",
+    /// The directory has the tenant by its old name.
+    RenameUndone = "rename.undone",
+
     /// The directory has it as soft-deleted.
     DeleteNoted = "delete.noted",
     DeleteLifeEnded = "delete.life_ended",

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set, Statement,
-    TransactionSession, TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter, Set,
+    Statement, TransactionSession, TransactionTrait,
 };
 use xcore_tests::plugins::notes::note;
 
@@ -51,6 +51,24 @@ async fn read<C: ConnectionTrait>(db: &C, text: usize) {
     find.one(db).await.unwrap().unwrap();
 }
 
+/// The same, never outside of a transaction.
+pub(crate) async fn one_in_transaction(db: &DatabaseConnection, work: Work, text: usize) {
+    let transaction = db.begin().await.unwrap();
+    match work {
+        Work::FiveInTransaction => five(&transaction).await,
+        other => one(&transaction, other, text).await,
+    }
+    transaction.commit().await.unwrap();
+}
+
+/// Four reads and an insert.
+async fn five<C: ConnectionTrait>(db: &C) {
+    for _ in 0..4 {
+        read(db, 0).await;
+    }
+    new_note().insert(db).await.unwrap();
+}
+
 pub(crate) async fn one<C: ConnectionTrait + TransactionTrait>(db: &C, work: Work, text: usize) {
     match work {
         Work::Read => read(db, text).await,
@@ -62,10 +80,7 @@ pub(crate) async fn one<C: ConnectionTrait + TransactionTrait>(db: &C, work: Wor
         Work::Insert => drop(new_note().insert(db).await.unwrap()),
         Work::FiveInTransaction => {
             let transaction = db.begin().await.unwrap();
-            for _ in 0..4 {
-                read(&transaction, 0).await;
-            }
-            new_note().insert(&transaction).await.unwrap();
+            five(&transaction).await;
             transaction.commit().await.unwrap();
         }
     }

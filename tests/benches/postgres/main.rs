@@ -5,18 +5,22 @@
 //! cargo bench -p xcore-tests --features postgres --bench postgres              # all
 //! cargo bench -p xcore-tests --features postgres --bench postgres -- read raw  # lines that hold one of the words
 //! cargo bench -p xcore-tests --features postgres --bench postgres -- delay     # 1 ms from the server to the client
+//! cargo bench -p xcore-tests --features postgres --bench postgres -- pooler    # both through PgBouncer, in transaction mode
 //! ```
+//!
+//! Behind the pooler the bare side does what works there: each operation is a transaction, and no statement is kept.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench")]
 
 mod delay;
 mod load;
 mod memory;
+mod pooler;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, EntityTrait, Set};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, Set};
 use tower::ServiceExt;
 use xcore::axum::body::Body;
 use xcore::axum::extract::Request;
@@ -25,7 +29,8 @@ use xcore::{Instance, TenantId};
 use xcore_tests::plugins::notes::{NotesContext, note};
 use xcore_tests::{PostgresServer, Rig};
 
-use load::{Spread, Work, one, rate};
+use load::{Spread, Work, one, one_in_transaction, rate};
+use pooler::Pooler;
 
 /// As many tenants as there are at most.
 const TENANTS: usize = 1_000;
@@ -67,43 +72,69 @@ impl Line {
     }
 }
 
+/// The way to the server.
+#[derive(Clone, Copy)]
+struct Way {
+    port: u16,
+    /// Where it answers without the pooler, when there is one.
+    direct: Option<u16>,
+}
+
 struct Sides {
     /// Holds the pool.
     _app: Instance,
     ours: Arc<Vec<TenantDb>>,
     bare: DatabaseConnection,
+    is_pooled: bool,
 }
 
 impl Sides {
-    async fn open(port: u16, database: &str) -> Self {
-        let url = |side: &str| {
+    async fn open(way: Way, database: &str) -> Self {
+        let url = |port: u16, side: &str| {
             format!("postgres://postgres@127.0.0.1:{port}/{database}?sslmode=disable&application_name={side}")
         };
         let connections = std::env::var("CONNECTIONS").unwrap_or_else(|_| "64".to_owned());
-        let app = Rig::builder()
-            .set("services.database.url", url("ours"))
+        let mut builder = Rig::builder()
+            .set("services.database.url", url(way.port, "ours"))
             .set("services.database.connections", connections)
-            .set("services.database.active_connections", ACTIVE.to_string())
-            .build()
-            .await
-            .unwrap();
+            .set("services.database.active_connections", ACTIVE.to_string());
+        if let Some(port) = way.direct {
+            builder = builder
+                .set("services.database.pooler", "transaction")
+                .set("services.database.direct_url", url(port, "ours"));
+        }
+        let app = builder.build().await.unwrap();
         let tenants = stream::iter(0..TENANTS).map(|number| tenant(&app, number));
         let ours = tenants.buffered(4).collect().await;
-        let mut options = ConnectOptions::new(url("bare"));
+        let mut address = url(way.port, "bare");
+        if let Some(port) = way.direct {
+            // No parameter of a connection reaches a session behind the pooler, so the table lies where every path ends.
+            let copy = "CREATE TABLE public.notes (LIKE t0.notes INCLUDING ALL); INSERT INTO public.notes SELECT * FROM t0.notes";
+            Database::connect(url(port, "bare")).await.unwrap().execute_unprepared(copy).await.unwrap();
+            address.push_str("&statement-cache-capacity=0");
+        }
+        let mut options = ConnectOptions::new(address);
         options.max_connections(ACTIVE).min_connections(ACTIVE).sqlx_logging(false);
-        options.set_schema_search_path("t0");
+        if way.direct.is_none() {
+            options.set_schema_search_path("t0");
+        }
         let bare = Database::connect(options).await.unwrap();
-        Self { _app: app, ours: Arc::new(ours), bare }
+        Self { _app: app, ours: Arc::new(ours), bare, is_pooled: way.direct.is_some() }
     }
 
     async fn measure(&self, line: Line) -> (f64, f64) {
         let picks = Arc::new(line.spread.picks(line.tenants));
         let Line { work, texts, .. } = line;
         let bare = || async {
-            let db = self.bare.clone();
+            let (db, is_pooled) = (self.bare.clone(), self.is_pooled);
             rate(move |dice| {
                 let db = db.clone();
-                async move { one(&db, work, dice as usize % texts).await }
+                async move {
+                    match is_pooled {
+                        true => one_in_transaction(&db, work, dice as usize % texts).await,
+                        false => one(&db, work, dice as usize % texts).await,
+                    }
+                }
             })
             .await
         };
@@ -145,8 +176,8 @@ async fn tenant(app: &Instance, number: usize) -> TenantDb {
     context.db
 }
 
-async fn table(port: u16, database: &str, words: &[String]) {
-    let sides = Sides::open(port, database).await;
+async fn table(way: Way, database: &str, words: &[String]) {
+    let sides = Sides::open(way, database).await;
     println!("{:<46} {:>8} {:>12} {:>14}", "", "ratio", "bare /s", "ours MiB/conn");
     for line in lines() {
         let name = line.name();
@@ -162,9 +193,12 @@ async fn table(port: u16, database: &str, words: &[String]) {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let mut words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    let delayed = words.iter().position(|word| word == "delay").map(|at| words.remove(at)).is_some();
+    let mut asks = |word: &str| words.iter().position(|one| one == word).map(|at| words.remove(at)).is_some();
+    let (delayed, pooled) = (asks("delay"), asks("pooler"));
     let server = PostgresServer::get();
     let database = server.database().await;
-    let port = if delayed { delay::proxy(server.port()).await } else { server.port() };
-    table(port, &database, &words).await;
+    let pooler = pooled.then(|| Pooler::start(server.port(), ACTIVE).unwrap());
+    let port = pooler.as_ref().map_or(server.port(), Pooler::port);
+    let port = if delayed { delay::proxy(port).await } else { port };
+    table(Way { port, direct: pooled.then(|| server.port()) }, &database, &words).await;
 }

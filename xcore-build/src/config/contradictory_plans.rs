@@ -1,8 +1,9 @@
 //! Plans that are wrong together with the rest of the configuration.
 
+use super::CacheBackend;
 use super::contradictions::{Tree, push};
 use crate::problem::Problems;
-use crate::settings::{Kind, PlanName, Whole};
+use crate::settings::{Kind, OneOf, PlanName, Size, Whole};
 use crate::suggest;
 use crate::yaml::Node;
 
@@ -14,6 +15,7 @@ impl Tree<'_> {
         for name in self.plan_names() {
             self.burst_without_rate(name, problems);
             self.limits_of_no_service(name, problems);
+            self.bytes_that_are_not_counted(name, problems);
         }
     }
 
@@ -73,6 +75,39 @@ impl Tree<'_> {
                 );
             }
         }
+    }
+
+    /// Only what is in the memory of the process can be counted for each tenant, and only where its keys are known to be its own.
+    fn bytes_that_are_not_counted(&self, name: &str, problems: &mut Problems) {
+        let path = format!("{PLANS}.{name}.cache_bytes");
+        let Some(bytes) = self.value::<Size>(&path) else { return };
+        let (message, help) = if !self.is_set("services.cache") {
+            ("without `services.cache`".to_owned(), "add `services.cache`, or remove `cache_bytes`")
+        } else if self.value::<OneOf<CacheBackend>>("services.cache.backend") == Some(CacheBackend::Redis) {
+            (
+                "with `services.cache.backend: redis`: the server evicts by rules of its own (`maxmemory-policy`), which know no tenants"
+                    .to_owned(),
+                "use `backend: tiered`, whose memory in this process keeps to it, or remove `cache_bytes`",
+            )
+        } else if self.is("tenancy.isolate_cache", false) {
+            (
+                "with `isolate_cache: false`: no entry is known to be a tenant's".to_owned(),
+                "remove `cache_bytes`, or `isolate_cache: false`",
+            )
+        } else if let Some(capacity) =
+            self.value::<Size>("services.cache.capacity").filter(|all| bytes > *all)
+        {
+            (
+                format!(
+                    "above `services.cache.capacity`, which is {capacity} bytes for all tenants together"
+                ),
+                "make it smaller, or raise `services.cache.capacity`",
+            )
+        } else {
+            return;
+        };
+        let problem = self.problem(&path, format!("`{path}` has no effect {message}"));
+        push(problems, problem, help.to_owned());
     }
 
     fn is_number(&self, path: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::problem::Problems;
-use crate::settings::{Reading, Whole, settings};
+use crate::settings::{Reading, Size, Whole, settings};
 use crate::yaml::Node;
 
 settings! {
@@ -18,6 +18,9 @@ settings! {
         /// How many connections to databases a tenant holds at once. What needs one more waits, for five
         /// seconds at most, and is refused with 429.
         database_connections: Option<u32> = optional Whole<1, 10_000>;
+        /// Bytes that the cache entries of a tenant take in the memory of the process, keys and bookkeeping included. Over it the
+        /// tenant's own entries make room. Not for `services.cache.backend: redis`, which has memory of its own.
+        cache_bytes: Option<u64> = optional Size;
         /// How many jobs that were added at run time a tenant has. One more is refused.
         jobs: Option<u32> = optional Whole<0, 1_000_000>;
         /// How many runs of a tenant's jobs are under way at once. More wait for their turn.

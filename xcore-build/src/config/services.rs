@@ -81,7 +81,8 @@ settings! {
         max_value: u64 = default Size, "1MiB";
         /// How long a call may wait for the server, `1s` by default. For `redis` and `tiered`.
         timeout: Option<Duration> = optional Span;
-        /// What a call does while the server is away: `error`, the default, or `pass_through`: the cache counts as empty and keeps nothing.
+        /// What a call does while the server is away: `error`, the default, or `pass_through`: the cache counts as empty and keeps nothing,
+        /// and tenants are created without it.
         /// For `redis` and `tiered`.
         on_failure: Option<OnFailure> = optional OneOf<OnFailure>;
     }
@@ -103,9 +104,9 @@ settings! {
         /// How long a run is left to a process that does not say that it still runs it, with `backend: database`. A process says so three
         /// times in this time. At least 3s.
         lease: Duration = default Span, "30s";
-        /// How many runs of each job are remembered when they have ended, with `backend: database`.
+        /// How many runs of each job are remembered when they have ended, for `ctx.scheduler.history`.
         history: u32 = default Whole<1, 100_000>, "100";
-        /// How many days runs that have ended are remembered, with `backend: database`.
+        /// How many days runs that have ended are remembered.
         history_days: u32 = default Whole<1, 3_660>, "7";
     }
 }

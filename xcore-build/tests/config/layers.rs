@@ -260,9 +260,10 @@ fn servers_keep_their_order_and_variables_change_their_addresses() {
 
 #[test]
 fn plans_are_read_and_variables_change_their_limits() {
-    let file = "app: { name: shop }\ntenancy:\n  default_plan: free\n  plans:\n    free: { requests_per_second: 5 }\n    pro: {}\nservices: { database: { url: \"sqlite://data\" }, scheduler: {} }\n";
+    let file = "app: { name: shop }\ntenancy:\n  default_plan: free\n  plans:\n    free: { requests_per_second: 5 }\n    pro: {}\nservices: { database: { url: \"sqlite://data\" }, cache: {}, scheduler: {} }\n";
     let variables = [
         ("XCORE__TENANCY__PLANS__FREE__BURST", "9"),
+        ("XCORE__TENANCY__PLANS__FREE__CACHE_BYTES", "64KiB"),
         ("XCORE__TENANCY__PLANS__PRO__DATABASE_CONNECTIONS", "3"),
         ("XCORE__TENANCY__PLANS__PRO__JOBS", "0"),
         ("XCORE__TENANCY__PLANS__PRO__CONCURRENT_JOBS", "2"),
@@ -271,6 +272,7 @@ fn plans_are_read_and_variables_change_their_limits() {
     let config = read(file, &variables).unwrap();
     let free = &config.plans["free"];
     assert_eq!((free.requests_per_second, free.burst, free.concurrent_requests), (Some(5), Some(9), None));
+    assert_eq!((free.cache_bytes, config.plans["pro"].cache_bytes), (Some(64 << 10), None));
     assert_eq!(config.plans["pro"].concurrent_requests, Some(7));
     let pro = &config.plans["pro"];
     assert_eq!((pro.database_connections, pro.jobs, pro.concurrent_jobs), (Some(3), Some(0), Some(2)));

@@ -3,6 +3,7 @@
 use proc_macro2::Ident;
 use syn::{FnArg, LitInt, LitStr, Path};
 
+use crate::check::scope::Scope;
 use crate::sink::Sink;
 use crate::suggest;
 
@@ -63,6 +64,41 @@ pub(crate) fn check_nobody_gives(first: Option<&FnArg>, trigger: Option<&str>, s
             format!(
                 "a job with `{trigger}` runs by itself, so nobody is there to give it arguments\nhelp: remove `{trigger}` and ask for runs with `ctx.enqueue(..)`, or keep what it needs in the database or the cache"
             ),
+        );
+    }
+}
+
+/// For whom a job runs.
+///
+/// ui: job/fail/per_unknown
+pub(crate) fn check_per(per: &LitStr, sink: &mut Sink) -> Option<Scope> {
+    const KNOWN: [&str; 2] = ["tenant", "app"];
+    // Words that people try, and what they mean.
+    const APP: [&str; 6] = ["central", "global", "shared", "once", "process", "none"];
+    let text = per.value();
+    match text.as_str() {
+        "tenant" => Some(Scope::Tenant),
+        "app" => Some(Scope::Central),
+        _ => {
+            let help = if APP.contains(&text.to_lowercase().as_str()) {
+                "help: did you mean `app`?".to_owned()
+            } else {
+                suggest::help(&text, &KNOWN)
+            };
+            sink.error(per, format!("a job runs per `tenant` or per `app`, not per `{text}`\n{help}"));
+            None
+        }
+    }
+}
+
+/// Nobody can ask for a run of a job of the app: what asks is a tenant.
+///
+/// ui: job/fail/per_app_without_trigger
+pub(crate) fn check_app_job(per: &Ident, has_trigger: bool, sink: &mut Sink) {
+    if !has_trigger {
+        sink.error(
+            per,
+            "a job of the app runs by itself or not at all: no tenant can ask for it\nhelp: add `cron = \"0 0 6 * * *\"` or `every = \"1h\"`",
         );
     }
 }

@@ -139,6 +139,24 @@ pub(crate) fn check_context_of(scope: Scope, given: &Type, context: &str, action
     );
 }
 
+/// The same of a job.
+///
+/// ui: job/fail/per_app_with_context_of_a_tenant, job/fail/app_context_in_a_job_of_a_tenant
+pub(crate) fn check_context_of_job(scope: Scope, given: &Type, context: &str, job: &Ident, sink: &mut Sink) {
+    let Some(ident) = name_of(given) else { return };
+    let Some(other) = Scope::of_context(ident, context).filter(|other| *other != scope) else { return };
+    let (belongs, wanted) = (scope.belongs(), scope.context(context));
+    let or = match other {
+        Scope::Tenant => ", or `per = \"tenant\"` in `#[job(..)]`",
+        Scope::Central => ", or `per = \"app\"` in `#[job(..)]`",
+        Scope::Any => "",
+    };
+    sink.error(
+        given,
+        format!("a run of job `{job}` {belongs}, so `{ident}` is not its context\nhelp: write `ctx: &{wanted}`{or}"),
+    );
+}
+
 /// An argument that brings a tenant into a call that belongs to none, or need not. Only a slip is found here; whatever else asks for
 /// a tenant, under another name or inside of an extractor, is refused when it is called.
 ///

@@ -8,7 +8,7 @@ use syn::{
     TypeReference,
 };
 
-use super::scope::{Scope, check_argument_of, check_context_of};
+use super::scope::{Scope, check_argument_of, check_context_of, check_context_of_job};
 use crate::names;
 use crate::sink::Sink;
 
@@ -16,7 +16,7 @@ use crate::sink::Sink;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Action(Scope),
-    Job,
+    Job(Scope),
     /// A hook that has a context.
     TenantHook,
     /// A hook that has the app, if anything.
@@ -27,7 +27,7 @@ impl Role {
     fn noun(self) -> &'static str {
         match self {
             Self::Action(_) => "action",
-            Self::Job => "job",
+            Self::Job(_) => "job",
             Self::TenantHook | Self::AppHook => "hook",
         }
     }
@@ -153,6 +153,7 @@ fn check_context(
     let needs = format!("{noun} `{ident}` must take its context after `&self`");
     let (wanted, rest) = match role {
         Role::Action(scope) => (scope.context(context), ", .."),
+        Role::Job(scope) => (scope.context(context), ""),
         _ => (context.to_owned(), ""),
     };
     let help = format!("help: write `async fn {ident}(&self, ctx: &{wanted}{rest})`");
@@ -162,8 +163,10 @@ fn check_context(
     };
     if let Type::Reference(reference) = &*first.ty {
         if reference.mutability.is_none() {
-            if let Role::Action(scope) = role {
-                check_context_of(scope, &reference.elem, context, ident, sink);
+            match role {
+                Role::Action(scope) => check_context_of(scope, &reference.elem, context, ident, sink),
+                Role::Job(scope) => check_context_of_job(scope, &reference.elem, context, ident, sink),
+                Role::TenantHook | Role::AppHook => {}
             }
             return Some((*reference.elem).clone());
         }
@@ -213,7 +216,7 @@ fn behind_reference(ty: &Type) -> Option<&Type> {
 fn check_argument(arg: &PatType, role: Role, sink: &mut Sink) {
     match role {
         Role::Action(_) => {}
-        Role::Job => {
+        Role::Job(_) => {
             let mut borrowed = FindBorrow::default();
             borrowed.visit_type(&arg.ty);
             if let Some(tokens) = borrowed.found {
@@ -240,7 +243,7 @@ fn check_argument(arg: &PatType, role: Role, sink: &mut Sink) {
         sink.error(
             &arg.ty,
             match role {
-                Role::Job => "an argument of a job needs a type that can be named\nhelp: write the type that callers give",
+                Role::Job(_) => "an argument of a job needs a type that can be named\nhelp: write the type that callers give",
                 _ => "an argument of an action needs a type that can be named\nhelp: write the extractor's type",
             },
         );

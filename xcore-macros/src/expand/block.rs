@@ -89,7 +89,7 @@ fn parts(found: &PluginBlock<'_>) -> TokenStream {
     }
     for (at, one) in found.jobs.iter().enumerate().filter(|(_, one)| is_right(&one.function)) {
         parts.extend(job::spec(one, at, found));
-        parts.extend(call::expand(&one.function, Role::Job, &format!("job_{at}"), found));
+        parts.extend(call::expand(&one.function, Role::Job(one.scope), &format!("job_{at}"), found));
         parts.extend(job::run(one, at, found));
     }
     for (at, one) in found.hooks.iter().enumerate().filter(|(_, one)| is_right(&one.function)) {
@@ -118,12 +118,14 @@ fn actions(found: &PluginBlock<'_>) -> [TokenStream; 2] {
 fn jobs(found: &PluginBlock<'_>) -> [TokenStream; 2] {
     let p = found.krate.private();
     let mut lists = [TokenStream::new(), TokenStream::new()];
-    for (at, Job { function, .. }) in found.jobs.iter().enumerate().filter(|(_, one)| is_right(&one.function))
+    for (at, Job { function, scope, .. }) in
+        found.jobs.iter().enumerate().filter(|(_, one)| is_right(&one.function))
     {
         let cfgs = function.method.cfgs();
         let (spec, run) = (job::spec_name(at), job::run_name(at));
         lists[0].extend(quote!(#cfgs #spec,));
-        lists[1].extend(quote!(#cfgs #p::JobEntry { spec: &#spec, run: #run },));
+        let per = job::per(*scope);
+        lists[1].extend(quote!(#cfgs #p::JobEntry { spec: &#spec, run: #p::RunJob::#per(#run) },));
     }
     lists
 }

@@ -33,7 +33,9 @@ pub(crate) fn expand(function: &Function<'_>, role: Role, at: &str, found: &Plug
         (ty, role) => {
             let ty = without_self(ty, found.self_ty);
             let (given, proof) = match role {
-                Role::Action(Scope::Central) => (quote!(#krate::AppContext<#this>), quote!(AppContextOf)),
+                Role::Action(Scope::Central) | Role::Job(Scope::Central) => {
+                    (quote!(#krate::AppContext<#this>), quote!(AppContextOf))
+                }
                 Role::Action(Scope::Any) => (quote!(#krate::AnyContext<#this>), quote!(AnyContextOf)),
                 _ => (quote!(<#this as #krate::Plugin>::Context), quote!(ContextOf)),
             };

@@ -7,6 +7,7 @@ use super::action::reply;
 use super::call::{arg_name, call_name};
 use super::tokens::{duration, located, option, without_self};
 use crate::block::{Function, Job, PluginBlock};
+use crate::check::scope::Scope;
 use crate::names;
 
 /// `JOB_0`
@@ -17,6 +18,11 @@ pub(crate) fn spec_name(at: usize) -> Ident {
 /// `run_0`
 pub(crate) fn run_name(at: usize) -> Ident {
     names::generated(&format!("run_{at}"))
+}
+
+/// The variant of `Per` in the runtime.
+pub(crate) fn per(scope: Scope) -> Ident {
+    names::generated(if scope == Scope::Central { "App" } else { "Tenant" })
 }
 
 /// The specification as a constant.
@@ -35,6 +41,7 @@ pub(crate) fn spec(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenSt
         (None, None) => None,
     });
     let timezone = option(job.timezone.as_ref());
+    let per = per(job.scope);
     let overlap = names::generated(job.overlap);
     let timeout = option(job.timeout.map(duration));
     let (retries, backoff) = (job.retries, duration(job.backoff));
@@ -48,6 +55,7 @@ pub(crate) fn spec(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenSt
             name: #name,
             trigger: #trigger,
             timezone: #timezone,
+            per: #p::Per::#per,
             overlap: #p::Overlap::#overlap,
             timeout: #timeout,
             retries: #p::Retries::new(#retries, #backoff),
@@ -76,14 +84,21 @@ pub(crate) fn run(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStr
         let read = quote!(let (#(#args,)*): (#(#types,)*) = #p::JobArguments::read(#given)?;);
         (given, Some(read))
     };
+    let (context, given, prepare) = if job.scope == Scope::Central {
+        (TokenStream::new(), None, quote!(let context = #krate::AppContext::<#this>::new(&mounted);))
+    } else {
+        let context = quote!(context: <#this as #krate::Plugin>::Context,);
+        (context, Some(quote!(#arguments: #p::JobArguments,)), TokenStream::new())
+    };
     quote! {
         #cfgs
         fn #run(
             mounted: ::std::sync::Arc<#p::Mounted<#this>>,
-            context: <#this as #krate::Plugin>::Context,
-            #arguments: #p::JobArguments,
+            #context
+            #given
         ) -> #p::BoxFuture<'static, ::core::result::Result<(), #krate::Error>> {
             ::std::boxed::Box::pin(async move {
+                #prepare
                 #read
                 #done
             })
@@ -109,8 +124,11 @@ pub(crate) fn done(
     reply(function, called, &quote!(#p::Done), &quote!(done), found)
 }
 
-/// The job as something to schedule.
+/// The job as something to schedule. What schedules is a tenant, so one of the app is not.
 pub(crate) fn handle(job: &Job<'_>, found: &PluginBlock<'_>) -> TokenStream {
+    if job.scope == Scope::Central {
+        return TokenStream::new();
+    }
     let krate = &found.krate;
     let p = krate.private();
     let (this, name) = (names::this_plugin(), job.function.name());

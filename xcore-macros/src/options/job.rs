@@ -1,5 +1,5 @@
-//! `#[job(cron = "0 0 6 * * *", every = "30s", timezone = "Europe/Berlin", overlap = "skip", timeout = "5m", retries = 3, backoff = "10s",
-//! jitter = "1m", misfire = "once")]`
+//! `#[job(cron = "0 0 6 * * *", every = "30s", timezone = "Europe/Berlin", per = "tenant", overlap = "skip", timeout = "5m", retries = 3,
+//! backoff = "10s", jitter = "1m", misfire = "once")]`
 
 use proc_macro2::{Ident, TokenStream};
 use syn::parse::ParseStream;
@@ -11,13 +11,16 @@ use crate::sink::Sink;
 const JOB: Grammar = Grammar {
     attribute: "`#[job]`",
     noun: "option",
-    options: &["cron", "every", "timezone", "overlap", "timeout", "retries", "backoff", "jitter", "misfire"],
+    options: &[
+        "cron", "every", "timezone", "per", "overlap", "timeout", "retries", "backoff", "jitter", "misfire",
+    ],
     synonyms: &[
         ("schedule", "cron"),
         ("interval", "every"),
         ("tz", "timezone"),
         ("zone", "timezone"),
         ("concurrency", "overlap"),
+        ("scope", "per"),
         ("retry", "retries"),
         ("delay", "backoff"),
         ("spread", "jitter"),
@@ -31,6 +34,7 @@ pub(crate) struct JobOptions {
     pub(crate) cron: Option<LitStr>,
     pub(crate) every: Option<(Ident, LitStr)>,
     pub(crate) timezone: Option<(Ident, LitStr)>,
+    pub(crate) per: Option<(Ident, LitStr)>,
     pub(crate) overlap: Option<LitStr>,
     pub(crate) timeout: Option<LitStr>,
     pub(crate) retries: Option<LitInt>,
@@ -51,6 +55,7 @@ impl JobOptions {
             "cron" => self.cron = Some(text(key, input, "\"0 0 6 * * *\"")?),
             "every" => self.every = Some((key.clone(), text(key, input, "\"30s\"")?)),
             "timezone" => self.timezone = Some((key.clone(), text(key, input, "\"Europe/Berlin\"")?)),
+            "per" => self.per = Some((key.clone(), text(key, input, "\"tenant\"")?)),
             "overlap" => self.overlap = Some(text(key, input, "\"skip\"")?),
             "retries" => self.retries = Some(number(key, input, "3")?),
             "backoff" => self.backoff = Some((key.clone(), text(key, input, "\"10s\"")?)),

@@ -87,15 +87,15 @@ impl OrdersContext {
         ::xcore::__private::link::<P, Orders>(&self.__mounted, &self.tenant)
     }
     #[doc(hidden)]
-    pub fn enqueue<J>(&self, _job: J) -> ::core::convert::Infallible
+    pub fn enqueue<J>(&self, _job: J) -> ::xcore::scheduler::Enqueue<'_>
     where
         ::xcore::__private::UndeclaredScheduler<
             Orders,
         >: ::xcore::__private::DeclaresSchedulerFor<Orders, J>,
     {
-        <::xcore::__private::UndeclaredScheduler<
+        match <::xcore::__private::UndeclaredScheduler<
             Orders,
-        > as ::xcore::__private::DeclaresSchedulerFor<Orders, J>>::NEVER
+        > as ::xcore::__private::DeclaresSchedulerFor<Orders, J>>::NEVER {}
     }
 }
 const _: () = {

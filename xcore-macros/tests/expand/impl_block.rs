@@ -360,6 +360,7 @@ const _: () = {
             ::xcore::__private::Trigger::Cron("0 0 6 * * *"),
         ),
         timezone: ::core::option::Option::Some("Europe/Berlin"),
+        per: ::xcore::__private::Per::Tenant,
         overlap: ::xcore::__private::Overlap::Queue,
         timeout: ::core::option::Option::Some(
             ::core::time::Duration::from_millis(300000u64),
@@ -650,7 +651,7 @@ const _: () = {
             ::core::convert::From::from([
                 ::xcore::__private::JobEntry {
                     spec: &JOB_0,
-                    run: run_0,
+                    run: ::xcore::__private::RunJob::Tenant(run_0),
                 },
             ])
         }

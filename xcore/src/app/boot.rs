@@ -241,7 +241,9 @@ async fn assemble(
     let migrations: Vec<Migrations> = ordered.iter().filter_map(|entry| entry.plugin.migrations()).collect();
     check_migration_names(ordered)?;
     let window = settings::window(config, &migrations);
-    let admission = settings::admission(config, database.as_ref(), ordered.len(), &own, &window)?;
+    let cache = settings::cache(config)?;
+    let admission =
+        settings::admission(config, database.as_ref(), ordered.len(), &own, &window, cache.as_ref())?;
     let scheduler = settings::scheduler(config, admission.default, database.as_ref())?;
     let runtime = Arc::new(Runtime {
         app_name: config.app.name.clone(),
@@ -250,7 +252,7 @@ async fn assemble(
         vary: sources::vary(config, own.sources.len()),
         admission,
         database,
-        cache: settings::cache(config)?,
+        cache,
         scheduler,
         suspended_page: own.suspended_page,
         mounted: OnceLock::new(),
@@ -385,6 +387,7 @@ fn declared(job: &'static JobSpec, config: &Config) -> Result<StaticJob, BootErr
     })?;
     let spread = config.services.scheduler.as_ref().and_then(|section| section.spread);
     let rules = Rules {
+        per: job.per,
         overlap: job.overlap,
         timeout: job.timeout,
         misfire: job.misfire,

@@ -95,6 +95,7 @@ impl MigratorTrait for DirectoryMigrator {
             Box::new(crate::scheduler::JobTables),
             Box::new(SoftDeletion),
             Box::new(crate::scheduler::RetryColumn),
+            Box::new(crate::scheduler::AddedColumn),
             Box::new(crate::scheduler::QueueTables),
         ]
     }

@@ -201,10 +201,7 @@ impl Tenants {
                 reached(Step::CreateProvisioned);
             }
         }
-        if let Some(cache) = &self.runtime.cache {
-            // An entry that slipped in while an earlier tenant of this name was deleted.
-            cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
-        }
+        self.empty_cache_of_new(id).await?;
         reached(Step::CreateCacheEmptied);
         if is_whole {
             self.note_version(record).await?;
@@ -263,9 +260,7 @@ impl Tenants {
         reached(Step::PurgeDataDropped);
         claim.check().await?;
         // Last, when nobody is left who could write into it.
-        if let Some(cache) = &self.runtime.cache {
-            cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
-        }
+        self.forget_cached(id).await?;
         reached(Step::PurgeCacheEmptied);
         self.store().remove(id, record.life).await?;
         reached(Step::PurgeForgotten);
@@ -367,10 +362,7 @@ impl Tenants {
         self.runtime.admission.directory.end_life(id, life);
         self.runtime.admission.directory.release(id);
         self.leave(id, life).await?;
-        if let Some(cache) = &self.runtime.cache {
-            cache.forget_tenant(id).await.map_err(|source| TenantError::Cache { id: *id, source })?;
-        }
-        Ok(())
+        self.forget_cached(id).await
     }
 
     pub(super) async fn claim(&self, id: &TenantId, removal: bool) -> Result<Claimed, TenantError> {

@@ -5,6 +5,7 @@
 mod archive;
 mod boot;
 mod builder;
+mod cached;
 mod claimed;
 mod cli;
 mod credentials;

@@ -6,6 +6,7 @@ use super::claimed::{Both, Claimed};
 use super::watch::NOTICED;
 use super::{TenantError, Tenants};
 use crate::db::{Database, DatabaseError, TenantClaim};
+use crate::faults::{Step, reached};
 use crate::scheduler::AddedJobs;
 use crate::tenancy::{State, TenantId, TenantRecord};
 
@@ -35,6 +36,7 @@ impl Tenants {
             });
         }
         self.store().begin_renaming(id, to).await?;
+        reached(Step::RenameNoted);
         self.runtime.admission.directory.forget(id);
         self.runtime.admission.directory.forget(to);
         Ok(())
@@ -52,7 +54,9 @@ impl Tenants {
         // From here on, contexts by the old name that are still held somewhere in this process can do nothing more, also when it is
         // another process that has the claim and does the rest.
         self.end_old_name(id, begun.life);
+        reached(Step::RenameLifeEnded);
         let jobs = self.jobs_that_rest(id).await?;
+        reached(Step::RenameJobsRest);
         // What was listed are this tenant's jobs, if nobody else can have had the name yet.
         if !self.is_still(&begun).await? {
             return self.follow_other(&begun, &to, &AddedJobs::default()).await;
@@ -61,6 +65,7 @@ impl Tenants {
         let failed = |source| TenantError::NotRenamed { id: *id, to, is_undone: false, source };
         let claims =
             [self.claimed(&first).await.map_err(failed)?, self.claimed(&second).await.map_err(failed)?];
+        reached(Step::RenameClaimed);
         let Some((record, _)) = self.renaming(id).await?.filter(|(record, _)| record.life == begun.life)
         else {
             return self.follow_other(&begun, &to, &jobs).await;
@@ -76,20 +81,23 @@ impl Tenants {
                 return Err(self.undo_renaming(&record, &to, database, &both, problem).await);
             }
         }
+        reached(Step::RenameDataRenamed);
         for claim in &claims {
             claim.check().await?;
         }
         self.give_jobs(&jobs, &record, &to).await?;
-        if let Some(cache) = &self.runtime.cache {
-            for name in [id, &to] {
-                cache.forget_tenant(name).await.map_err(|source| TenantError::Cache { id: *name, source })?;
-            }
+        for name in [id, &to] {
+            self.forget_cached(name).await?;
         }
+        reached(Step::RenameCacheEmptied);
         self.store().end_renaming(id, record.life, true).await?;
+        reached(Step::RenameEnded);
         self.end_old_name(id, record.life);
         self.runtime.admission.directory.release(id);
         info!(tenant = %to, before = %id, "renamed");
-        self.follow(&to).await
+        self.follow(&to).await?;
+        reached(Step::RenameJobsRun);
+        Ok(())
     }
 
     /// The record of a tenant that is renaming, and the name that it gets.
@@ -141,7 +149,10 @@ impl Tenants {
                 .await
                 .map_err(failed)?;
         }
-        self.leave(&from.id, from.life).await
+        reached(Step::RenameJobsGiven);
+        self.leave(&from.id, from.life).await?;
+        reached(Step::RenameJobsTaken);
+        Ok(())
     }
 
     /// Another process has come to the end of it, in one way or the other.
@@ -184,6 +195,7 @@ impl Tenants {
         source: DatabaseError,
     ) -> TenantError {
         let id = &record.id;
+        reached(Step::RenameRefused);
         let is_as_before = async {
             let has_old_name = database.exists(id).await;
             let is_lost = async || matches!(database.exists(to).await, Ok(false));
@@ -194,6 +206,7 @@ impl Tenants {
             && is_as_before.await
             && self.store().end_renaming(id, record.life, false).await.unwrap_or(false);
         if is_undone {
+            reached(Step::RenameUndone);
             self.runtime.admission.directory.forget(to);
             if let Err(problem) = self.follow(id).await {
                 return problem;

@@ -22,8 +22,8 @@ use crate::cache::{Cache, CacheSettings, Codec};
 use crate::db::{DatabaseSettings, DbRole, Migrations, OpenMode, ServerSettings, ServerUrl, Servers};
 use crate::scheduler::{Keep, Outbox, Scheduler, SchedulerError, SchedulerSettings, Stored};
 use crate::tenancy::{
-    Admission, Directory, DirectorySettings, DirectoryStore, FixedStore, Gap, OpenStore, Plan, Plans, Rate,
-    SettingsRules, TenantId, Window,
+    Admission, CacheRoom, Directory, DirectorySettings, DirectoryStore, FixedStore, Gap, OpenStore, Plan,
+    Plans, Rate, SettingsRules, TenantId, Window,
 };
 
 /// How the databases are set up: one, or several servers.
@@ -108,17 +108,18 @@ pub(super) fn scheduler(
     database: Option<&Servers>,
 ) -> Result<Option<Scheduler>, BootError> {
     let Some(section) = &config.services.scheduler else { return Ok(None) };
+    let age = Duration::from_secs(u64::from(section.history_days) * 24 * 60 * 60);
+    let keep = Keep { age, runs: section.history };
     let settings = SchedulerSettings {
         timezone: time_zone(&section.timezone)?,
         concurrency: section.concurrency as usize,
         isolate: config.tenancy.isolate_scheduler,
         default_tenant: default,
         lease: section.lease,
+        keep,
     };
     let made = match (section.backend, database) {
         (SchedulerBackend::Database, Some(database)) => {
-            let age = Duration::from_secs(u64::from(section.history_days) * 24 * 60 * 60);
-            let keep = Keep { age, runs: section.history };
             let stored = Arc::new(Stored::new(database.directory(), keep));
             let isolates_data = config.tenancy.isolate_db;
             let outbox =
@@ -138,10 +139,11 @@ pub(super) fn admission(
     plugins: usize,
     own: &Own,
     window: &Arc<Window>,
+    cache: Option<&Cache>,
 ) -> Result<Admission, BootError> {
     let tenancy = &config.tenancy;
     let defaults = tenancy.settings.as_object().cloned().unwrap_or_default();
-    let rules = SettingsRules { defaults, check: own.settings, plans: plans(config) };
+    let rules = SettingsRules { defaults, check: own.settings, plans: plans(config, cache) };
     rules.check(&serde_json::Map::new()).map_err(|source| BootError::Settings { source })?;
     let default = tenancy.default_tenant.as_deref().map(tenant_id).transpose()?;
     let store: Arc<dyn DirectoryStore> = match (tenancy.directory, database) {
@@ -180,20 +182,23 @@ pub(super) fn window(config: &Config, migrations: &[Migrations]) -> Arc<Window> 
 }
 
 /// What tenants may use.
-fn plans(config: &Config) -> Plans {
+fn plans(config: &Config, cache: Option<&Cache>) -> Plans {
     let plan = |plan: &xcore_build::config::Plan| Plan {
         rate: plan
             .requests_per_second
             .map(|per_second| Rate { per_second, burst: plan.burst.unwrap_or(per_second) }),
         concurrent_requests: plan.concurrent_requests,
         connections: plan.database_connections,
+        cache_bytes: plan.cache_bytes,
         jobs: plan.jobs,
         concurrent_jobs: plan.concurrent_jobs,
     };
     let by_name: BTreeMap<_, _> =
         config.plans.iter().map(|(name, limits)| (name.clone(), Arc::new(plan(limits)))).collect();
     let default = config.tenancy.default_plan.as_ref().and_then(|name| by_name.get(name).cloned());
-    Plans { by_name: Arc::new(by_name), default }
+    let is_cache_limited = by_name.values().any(|plan| plan.cache_bytes.is_some());
+    let cache = cache.filter(|_| is_cache_limited).map(|cache| Arc::new(cache.clone()) as Arc<dyn CacheRoom>);
+    Plans { by_name: Arc::new(by_name), default, cache }
 }
 
 /// The tenants that must exist: the default one and those of `tenancy.ensure`.

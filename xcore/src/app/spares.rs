@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use super::Tenants;
 use super::instance::Inner;
 use crate::db::{Database, DatabaseError, Tended};
+use crate::faults::{Step, reached};
 use crate::plugin::chain;
 use crate::tenancy::TenantId;
 
@@ -47,6 +48,9 @@ impl Tenants {
             return false;
         }
         let taken = database.take_spare(id, &self.migrations).await;
+        if matches!(taken, Ok(true)) {
+            reached(Step::SpareTaken);
+        }
         self.spare_taken.notify_one();
         taken.unwrap_or_else(|problem| {
             warn!(tenant = %id, error = %chain(&problem), "no spare tenant can be taken; the tenant is made without");

@@ -1,6 +1,6 @@
 //! Notices what other processes did to the directory, within a second.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::TenantError;
 use super::instance::Inner;
 use crate::plugin::chain;
-use crate::tenancy::{State, StoreError, TenantId, TenantRecord};
+use crate::tenancy::{State, StoreError, Survey, TenantId, TenantRecord};
 
 /// How often the directory's revision is read, so that a change is seen within a second.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -175,15 +175,11 @@ impl Tries {
 async fn catch_up(app: &Inner, tries: &mut Tries) -> Result<bool, StoreError> {
     let tenants = &app.tenants;
     let directory = &app.runtime.admission.directory;
-    let records = directory.survey().await?;
+    let entered: Vec<_> = tenants.entered().iter().map(|(id, (life, _))| (*id, *life)).collect();
+    let Survey { records, ended } = directory.survey_of(entered).await?;
     let mut is_done = true;
-    let keeps_lives = directory.store().is_managed();
-    let entered: HashMap<TenantId, (i64, State)> = tenants.entered().clone();
-    let known = directory.all_living().into_iter().chain(entered.iter().map(|(id, (life, _))| (*id, *life)));
-    let lives: HashMap<TenantId, i64> = records.iter().map(|record| (record.id, record.life)).collect();
-    let gone: HashSet<(TenantId, i64)> = known.filter(|(id, life)| lives.get(id) != Some(life)).collect();
-    if keeps_lives {
-        for (id, life) in &gone {
+    if directory.store().is_managed() {
+        for (id, life) in &ended {
             if let Err(problem) = tenants.follow_deletion(id, *life).await {
                 is_done = false;
                 warn!(tenant = %id, error = %chain(&problem), "a deleted tenant has left something behind");

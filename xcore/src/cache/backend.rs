@@ -67,6 +67,11 @@ pub(crate) type Names<'a> = BoxStream<'a, Result<Vec<String>, CacheError>>;
 /// - A value of a 64-bit integer is its decimal text, which is also its JSON.
 /// - Locks are no entries: they are not listed and not cleared, and end with their tenant.
 pub(crate) trait CacheBackend: Send + Sync + 'static {
+    /// Shows the value when it is known without a wait: what a hit in memory costs is mostly the handing over of the value.
+    fn at_hand(&self, _key: Key<'_>, _read: &mut dyn FnMut(&[u8])) -> AtHand {
+        AtHand::Unknown
+    }
+
     /// The value, unless it is absent or expired.
     fn get<'a>(&'a self, key: Key<'a>) -> Operation<'a, Option<Bytes>>;
 
@@ -123,6 +128,20 @@ pub(crate) trait CacheBackend: Send + Sync + 'static {
 
     /// The most bytes that a space may have in the memory of this process; `None`: what the others leave.
     fn limit(&self, _space: &str, _bytes: Option<u64>) {}
+
+    /// Forgets the limits of all other spaces. No limit is set meanwhile.
+    fn retain_limits(&self, _is_kept: &dyn Fn(&str) -> bool) {}
+}
+
+/// What is known of a value without a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AtHand {
+    /// It was shown.
+    Shown,
+    /// There is none.
+    Absent,
+    /// It has to be asked for.
+    Unknown,
 }
 
 /// The answer of a backend: at hand, or a future that has to wait for it.

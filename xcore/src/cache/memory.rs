@@ -21,7 +21,7 @@ use self::index::Index;
 use self::locks::Locks;
 use self::stored::{KeyLocks, StoredKey};
 use super::CacheError;
-use super::backend::{CacheBackend, Fresh, Names, Operation, TimeToLive, When, Write};
+use super::backend::{AtHand, CacheBackend, Fresh, Names, Operation, TimeToLive, When, Write};
 use super::lock::{Grant, Owner};
 use super::pattern::Pattern;
 use super::space::Key;
@@ -45,7 +45,8 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// Moka itself evicts nothing: its admission filter may refuse a new key in a full cache, so that a counter would never start to
 /// count, and it knows no tenants.
 pub(crate) struct Memory {
-    entries: Cache<StoredKey, Entry>,
+    /// Hashed with a seed of its own, by a function that takes a third of the time of the standard library's.
+    entries: Cache<StoredKey, Entry, foldhash::quality::RandomState>,
     index: Index,
     /// Held while one key is changed, which makes read-then-write steps atomic and keeps the index and
     /// the entries in step. Reading takes no lock.
@@ -94,7 +95,7 @@ impl Memory {
                     evicted.note(StoredKey::clone(&key));
                 }
             })
-            .build();
+            .build_with_hasher(foldhash::quality::RandomState::default());
         Self { entries, index, changing: KeyLocks::default(), locks: Locks::default() }
     }
 
@@ -258,6 +259,16 @@ impl Memory {
 }
 
 impl CacheBackend for Memory {
+    fn at_hand(&self, key: Key<'_>, read: &mut dyn FnMut(&[u8])) -> AtHand {
+        match self.live(key) {
+            Some(entry) => {
+                read(&entry.0.value);
+                AtHand::Shown
+            }
+            None => AtHand::Absent,
+        }
+    }
+
     fn get<'a>(&'a self, key: Key<'a>) -> Operation<'a, Option<Bytes>> {
         Operation::ready(Ok(self.live(key).map(|entry| entry.0.value.clone())))
     }
@@ -363,6 +374,10 @@ impl CacheBackend for Memory {
     fn limit(&self, space: &str, bytes: Option<u64>) {
         self.index.limit(space, bytes);
         self.tidy(space);
+    }
+
+    fn retain_limits(&self, is_kept: &dyn Fn(&str) -> bool) {
+        self.index.retain_limits(is_kept);
     }
 }
 

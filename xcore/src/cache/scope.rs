@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CacheError;
-use super::backend::{CacheBackend, Operation, TimeToLive, When, Write};
+use super::backend::{AtHand, CacheBackend, Operation, TimeToLive, When, Write};
 use super::codec::Codec;
 use super::load::Flights;
 use super::pattern::Pattern;
@@ -90,8 +90,21 @@ impl Scope {
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, CacheError> {
-        let bytes = self.common.answer(self.backend().get(self.key(name)?), None).await?;
+        let key = self.key(name)?;
+        if let Some(found) = self.at_hand(key) {
+            return Ok(found);
+        }
+        let bytes = self.common.answer(self.backend().get(key), None).await?;
         Ok(bytes.and_then(|bytes| self.decode(name, &bytes)))
+    }
+
+    /// The value or that there is none, where nobody has to be asked for it.
+    fn at_hand<T: DeserializeOwned>(&self, key: Key<'_>) -> Option<Option<T>> {
+        let mut value = None;
+        match self.backend().at_hand(key, &mut |bytes| value = self.decode(key.name, bytes)) {
+            AtHand::Shown | AtHand::Absent => Some(value),
+            AtHand::Unknown => None,
+        }
     }
 
     /// The value, and whether it has at most `stale` left.

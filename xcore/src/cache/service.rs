@@ -16,7 +16,7 @@ use super::scope::{Common, Scope};
 use super::space::Space;
 #[cfg(feature = "redis")]
 use super::tiered::Tiered;
-use crate::tenancy::{Tenant, TenantId};
+use crate::tenancy::{CacheRoom, Tenant, TenantId};
 
 /// The cache of an app. The framework makes the handles of plugins from it; a plugin never holds one.
 #[derive(Clone)]
@@ -109,13 +109,9 @@ impl Cache {
         self.common.backend.forget(id.as_str()).await
     }
 
-    /// The most bytes that a tenant may have in the memory of this process, by its plan for example; `None`: what the others leave.
-    /// What is over it goes, the least used first. Kept until it is set again.
-    #[allow(dead_code, reason = "for plans that name the bytes")]
-    pub(crate) fn limit_tenant(&self, id: &TenantId, bytes: Option<u64>) {
-        if self.isolate {
-            self.common.backend.limit(id.as_str(), bytes);
-        }
+    /// Whether a call that failed so is answered as if the cache was empty.
+    pub(crate) fn passes(&self, error: &CacheError) -> bool {
+        self.common.pass_through && error.is_unavailable()
     }
 
     /// Loads that are under way.
@@ -126,6 +122,20 @@ impl Cache {
 
     fn scope(&self, space: Space) -> Scope {
         Scope { common: Arc::clone(&self.common), space }
+    }
+}
+
+impl CacheRoom for Cache {
+    /// The most bytes that a tenant may have in the memory of this process. What is over it goes at once, the least used first. Kept until
+    /// it is set again.
+    fn limit(&self, tenant: &TenantId, bytes: Option<u64>) {
+        if self.isolate {
+            self.common.backend.limit(tenant.as_str(), bytes);
+        }
+    }
+
+    fn retain(&self, is_somebody: &dyn Fn(&str) -> bool) {
+        self.common.backend.retain_limits(is_somebody);
     }
 }
 

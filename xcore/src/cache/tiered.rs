@@ -18,7 +18,7 @@ mod tests;
 
 use self::near::Near;
 use super::CacheError;
-use super::backend::{CacheBackend, Fresh, Names, Operation, TimeToLive, Write};
+use super::backend::{AtHand, CacheBackend, Fresh, Names, Operation, TimeToLive, Write};
 use super::lock::{Grant, Owner};
 use super::pattern::Pattern;
 use super::redis::{Redis, RedisSettings};
@@ -68,6 +68,14 @@ impl Drop for Forget<'_> {
 }
 
 impl CacheBackend for Tiered {
+    fn at_hand(&self, key: Key<'_>, read: &mut dyn FnMut(&[u8])) -> AtHand {
+        match self.near.at_hand(key, read) {
+            AtHand::Shown => AtHand::Shown,
+            // The server may have it.
+            AtHand::Absent | AtHand::Unknown => AtHand::Unknown,
+        }
+    }
+
     fn get<'a>(&'a self, key: Key<'a>) -> Operation<'a, Option<Bytes>> {
         match self.near.get(key) {
             Some((value, _)) => Operation::ready(Ok(Some(value))),
@@ -175,5 +183,9 @@ impl CacheBackend for Tiered {
 
     fn limit(&self, space: &str, bytes: Option<u64>) {
         self.near.limit(space, bytes);
+    }
+
+    fn retain_limits(&self, is_kept: &dyn Fn(&str) -> bool) {
+        self.near.retain_limits(is_kept);
     }
 }

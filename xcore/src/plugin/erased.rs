@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use super::supervisor::{Call, supervise};
 use super::{
     ActionEntry, ActionSpec, FieldSpec, Hooks, JobEntry, JobSpec, Mounted, Plugin, PluginActions,
-    PluginConfig, PluginContext, Requirement, Runtime, ServiceName,
+    PluginConfig, PluginContext, Requirement, RunJob, Runtime, ServiceName,
 };
 use crate::db::Migrations;
 use crate::error::{Error, Result};
@@ -188,8 +188,8 @@ pub(crate) trait AnyMounted: Send + Sync {
     fn name(&self) -> &'static str;
     /// The routes of its actions, internal ones too.
     fn routes(&self) -> Vec<(&'static ActionSpec, MethodRouter)>;
-    /// Runs a job as a tenant; `None` when there is no such job.
-    fn run_job(&self, run: &JobRun, tenant: Tenant) -> Option<BoxFuture<'static, Result<()>>>;
+    /// Runs a job as a tenant, or as the app; `None` when there is no such job.
+    fn run_job(&self, run: &JobRun, tenant: Option<Tenant>) -> Option<BoxFuture<'static, Result<()>>>;
     fn app_hook(&self, hook: AppHook) -> BoxFuture<'static, Result<()>>;
     fn tenant_hook(&self, hook: TenantHook, tenant: Tenant) -> BoxFuture<'static, Result<()>>;
     /// The `Mounted<P>` itself, for typed calls.
@@ -214,18 +214,28 @@ impl<P: PluginActions> AnyMounted for Live<P> {
             .collect()
     }
 
-    fn run_job(&self, run: &JobRun, tenant: Tenant) -> Option<BoxFuture<'static, Result<()>>> {
+    fn run_job(&self, run: &JobRun, tenant: Option<Tenant>) -> Option<BoxFuture<'static, Result<()>>> {
         let entry = self.jobs.iter().find(|entry| entry.spec.name == run.call.job)?;
-        let (method, mounted, limit) = (entry.run, Arc::clone(&self.mounted), run.timeout);
+        let (mounted, limit) = (Arc::clone(&self.mounted), run.timeout);
         let call = Call::of_job(entry.spec, run);
         let arguments = run.call.arguments.clone();
-        Some(
-            async move {
-                let context = P::Context::new(&mounted, tenant);
-                supervised(call, limit, method(mounted, context, arguments)).await
+        // A job of the app never runs as a tenant, and none of a tenant without one.
+        let running = match (&entry.run, tenant) {
+            (RunJob::Tenant(method), Some(tenant)) => {
+                let method = *method;
+                async move {
+                    let context = P::Context::new(&mounted, tenant);
+                    supervised(call, limit, method(mounted, context, arguments)).await
+                }
+                .boxed()
             }
-            .boxed(),
-        )
+            (RunJob::App(method), None) => {
+                let method = *method;
+                async move { supervised(call, limit, method(mounted)).await }.boxed()
+            }
+            _ => return None,
+        };
+        Some(running)
     }
 
     fn app_hook(&self, hook: AppHook) -> BoxFuture<'static, Result<()>> {

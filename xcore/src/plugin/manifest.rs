@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use super::{Link, Mounted, PluginConfig, PluginContext, ServiceName};
 use crate::db::Migrations;
 use crate::error::Error;
-use crate::scheduler::{JobArguments, Misfire, Overlap, Retries};
+use crate::scheduler::{JobArguments, Misfire, Overlap, Per, Retries};
 
 /// A plugin: a struct under `#[xcore::plugin]`.
 ///
@@ -201,6 +201,8 @@ pub struct JobSpec {
     pub trigger: Option<Trigger>,
     /// The IANA time zone of its cron expression instead of `services.scheduler.timezone`.
     pub timezone: Option<&'static str>,
+    /// For whom it runs.
+    pub per: Per,
     /// What happens when it is due while it still runs for the same tenant.
     pub overlap: Overlap,
     /// The time that a run may take; `None` is no limit.
@@ -233,7 +235,15 @@ pub struct JobEntry<P: Plugin> {
     /// What the attribute says.
     pub spec: &'static JobSpec,
     /// Calls the method.
-    pub run: JobMethod<P>,
+    pub run: RunJob<P>,
+}
+
+/// Calls the method of a job.
+pub enum RunJob<P: Plugin> {
+    /// In the context of a tenant.
+    Tenant(JobMethod<P>),
+    /// In the context of the app, which belongs to no tenant.
+    App(AppRun<P>),
 }
 
 /// The `#[on(..)]` methods of a plugin.

@@ -28,8 +28,8 @@ pub use erased::{AnyPlugin, Facts, MountedPlugin, SectionError, SectionReader, a
 pub use glue::{Done, HeadArgument, LastArgument, done, extract_last, extract_part, outcome};
 pub use handle::{Link, NoTenant, OfCaller, link};
 pub use manifest::{
-    ActionEntry, ActionSpec, Callers, Hooks, JobEntry, JobSpec, Plugin, PluginActions, Requirement, Scope,
-    Trigger, Verb,
+    ActionEntry, ActionSpec, Callers, Hooks, JobEntry, JobSpec, Plugin, PluginActions, Requirement, RunJob,
+    Scope, Trigger, Verb,
 };
 pub use mounted::Mounted;
 pub use route::route;

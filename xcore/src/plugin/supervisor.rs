@@ -62,9 +62,10 @@ impl Call {
             "job",
             plugin = spec.plugin,
             job = spec.name,
-            tenant = %run.tenant,
+            tenant = run.tenant.as_ref().map(tracing::field::display),
             id = run.id,
             tick = %run.tick,
+            attempt = run.failures.saturating_add(1),
             request_id = %id,
         );
         Self { id, span }

@@ -40,16 +40,8 @@ pub(crate) trait SchedulerBackend: Send + Sync + 'static {
     fn put(&self, entry: JobEntry) -> Answer<'_, ()>;
 
     /// The same for a job of a tenant that may have so many that are not declared; one more is refused, and one in place of an earlier
-    /// one is not.
-    ///
-    /// As it is here, several that are put at once may come to be more. A backend that can do it in one step does so.
-    fn put_within<'a>(&'a self, entry: JobEntry, tenant: &'a TenantId, most: usize) -> Answer<'a, ()> {
-        Box::pin(async move {
-            let jobs = self.list(entry.key.owner).await?;
-            refuse_more(jobs.iter(), &entry, tenant, most)?;
-            self.put(entry).await
-        })
-    }
+    /// one is not. However many are put at once, and from however many processes, there are never more.
+    fn put_within<'a>(&'a self, entry: JobEntry, tenant: &'a TenantId, most: usize) -> Answer<'a, ()>;
 
     /// Removes a job and gives it back.
     fn remove<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Option<JobEntry>>;
@@ -96,18 +88,4 @@ pub(crate) trait Ticks: Send + Sync {
     /// The jobs that run at a tick of a schedule: neither paused nor resting, and there since before it. Those that
     /// come due once are removed by this. `None` when no job has the schedule any longer.
     fn due<'a>(&'a self, schedule: &'a Schedule, tick: DateTime<Utc>) -> Answer<'a, Option<Vec<JobEntry>>>;
-}
-
-/// Whether one more is too many for the tenant that has these.
-pub(super) fn refuse_more<'a>(
-    mut jobs: impl Iterator<Item = &'a JobEntry> + Clone,
-    entry: &JobEntry,
-    tenant: &TenantId,
-    most: usize,
-) -> Result<(), SchedulerError> {
-    let has = jobs.clone().filter(|job| !job.declared).count();
-    if has < most || jobs.any(|job| job.key == entry.key) {
-        return Ok(());
-    }
-    Err(SchedulerError::TooMany { tenant: *tenant, most })
 }

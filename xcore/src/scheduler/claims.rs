@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::JobCall;
 use super::backend::Answer;
+use super::history::{RunInfo, RunOutcome};
 use super::job::{JobKey, Owner};
 
 /// Stores runs, and gives each to one process at a time.
@@ -41,6 +42,9 @@ pub(crate) trait Claims: Send + Sync {
 
     /// Makes a run of a job for now, unless its rule about overlapping forbids it. `None` when there is no such job.
     fn run_now<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Option<bool>>;
+
+    /// The runs of a job that have ended, the latest tick first.
+    fn history<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Vec<RunInfo>>;
 
     /// Forgets runs that ended long ago.
     fn purge(&self) -> Answer<'_, ()>;
@@ -99,8 +103,8 @@ pub(crate) enum Ending {
     Done,
     /// It failed.
     Failed {
-        /// `failed`, `panicked`, `timed_out` or `refused`.
-        outcome: &'static str,
+        /// How.
+        outcome: RunOutcome,
         /// What was said of it.
         error: String,
         /// When it is tried again; `None` when this was the end.

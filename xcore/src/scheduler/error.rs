@@ -56,6 +56,14 @@ pub enum SchedulerError {
         /// The id as it was given.
         id: String,
     },
+    /// The job runs once for the app, so it is no tenant's to schedule.
+    #[error(
+        "`{call}` has `per = \"app\"`, so no tenant can schedule it; schedule a job with `per = \"tenant\"`"
+    )]
+    OfTheApp {
+        /// The call.
+        call: JobCall,
+    },
     /// The tenant has as many jobs as its plan allows.
     #[error(
         "tenant `{tenant}` has as many jobs as its plan allows ({most}), not counting those of #[job]; remove one, or raise `jobs` of the plan"

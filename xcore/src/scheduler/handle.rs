@@ -10,7 +10,7 @@ use super::backend::Work;
 use super::job::{JobCall, JobEntry, JobKey, Overlap, Owner, check_dynamic_id};
 use super::runs::{Offered, Planned};
 use super::service::Core;
-use super::{Schedule, SchedulerError};
+use super::{Misfire, Retries, RunInfo, Schedule, SchedulerError};
 use crate::tenancy::Tenant;
 
 /// The jobs of one tenant. Cheap to clone, and safe to move into a spawned task: it carries its tenant.
@@ -40,6 +40,10 @@ pub struct JobInfo {
     pub schedule: Schedule,
     /// What happens while the earlier run is not done.
     pub overlap: Overlap,
+    /// How often a run that failed is tried again.
+    pub retries: Retries,
+    /// What happens at ticks that were missed.
+    pub misfire: Misfire,
     /// How long a run may take; `None` means that the app's own limit holds.
     pub timeout: Option<Duration>,
     /// Whether `#[job]` declares it, so that it cannot be removed.
@@ -96,7 +100,7 @@ impl TenantScheduler {
     /// when the tenant was deleted or has as many jobs as its plan allows; when the store is unavailable.
     pub async fn add(&self, id: &str, schedule: Schedule, call: JobCall) -> Result<(), SchedulerError> {
         check_dynamic_id(id)?;
-        let declared = self.core.declared(&call)?;
+        let declared = self.core.declared_of_tenants(&call)?;
         call.arguments.check(&call)?;
         let engine = &self.core.engine;
         let entry = JobEntry {
@@ -204,6 +208,20 @@ impl TenantScheduler {
         Ok(self.get(id).await?.and_then(|job| job.next_run))
     }
 
+    /// How the last runs of a job ended, the latest first: those of a job that is gone by now, too. `services.scheduler.history` says how many
+    /// are kept of a job, and `history_days` for how long. A run that is to be tried again has not ended. With jobs in memory at
+    /// most 1,000 runs of a tenant are kept, 50,000 of all, and none after a restart.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn history(&self, id: &str) -> Result<Vec<RunInfo>, SchedulerError> {
+        let (engine, key) = (&self.core.engine, self.key(id)?);
+        match engine.backend.work() {
+            Work::Claims(claims) => claims.history(&key).await,
+            Work::Agenda(_) => Ok(engine.runs.history.of(&key, engine.clock.now())),
+        }
+    }
+
     async fn entry(&self, id: &str) -> Result<Option<JobEntry>, SchedulerError> {
         self.core.engine.backend.get(&self.key(id)?).await
     }
@@ -235,6 +253,8 @@ impl TenantScheduler {
             call: entry.call,
             schedule: entry.schedule,
             overlap: entry.rules.overlap,
+            retries: entry.rules.retries,
+            misfire: entry.rules.misfire,
             timeout: entry.rules.timeout,
             declared: entry.declared,
             paused: entry.paused,

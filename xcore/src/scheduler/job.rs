@@ -69,6 +69,17 @@ pub enum Overlap {
     Allow,
 }
 
+/// For whom a `#[job]` runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Per {
+    /// For every active tenant, in a context of that tenant.
+    #[default]
+    Tenant,
+    /// Once, in the context of the app, which belongs to no tenant.
+    App,
+}
+
 /// What happens at ticks that passed while no process ran, or none had the time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -86,6 +97,8 @@ pub enum Misfire {
 /// What `#[job]` says of every run of a method, whoever asked for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rules {
+    #[serde(default)]
+    pub(crate) per: Per,
     pub(crate) overlap: Overlap,
     /// `None` means that the app's own limit holds.
     pub(crate) timeout: Option<Duration>,
@@ -118,6 +131,8 @@ pub(crate) enum Owner {
     Tenant(TenantId),
     /// Everyone's, with isolation off.
     Shared,
+    /// The app's. No handle reaches it.
+    App,
 }
 
 /// What tells a job from all others. Written `tenant:job`; a tenant id holds no `:`.
@@ -132,7 +147,7 @@ impl fmt::Display for JobKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.owner {
             Owner::Tenant(tenant) => write!(f, "{tenant}:{}", self.id),
-            Owner::Shared => f.write_str(&self.id),
+            Owner::Shared | Owner::App => f.write_str(&self.id),
         }
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::ready;
 
-use super::backend::{Answer, SchedulerBackend, Ticks, Work, refuse_more};
+use super::backend::{Answer, SchedulerBackend, Ticks, Work};
 use super::job::{JobEntry, JobKey, Owner};
 use super::{Schedule, SchedulerError};
 use crate::tenancy::TenantId;
@@ -39,7 +39,7 @@ impl Jobs {
         }
         let earlier = self.remove(&entry.key);
         if let Some(earlier) = &earlier {
-            entry.paused = earlier.paused;
+            entry.paused |= earlier.paused;
             if earlier.schedule == entry.schedule {
                 entry.since = earlier.since;
             }
@@ -166,8 +166,10 @@ impl SchedulerBackend for Memory {
     fn put_within<'a>(&'a self, entry: JobEntry, tenant: &'a TenantId, most: usize) -> Answer<'a, ()> {
         let mut jobs = self.jobs();
         let present = jobs.by_owner.get(&entry.key.owner);
-        let fits = refuse_more(present.into_iter().flat_map(BTreeMap::values), &entry, tenant, most);
-        ready(fits.and_then(|()| jobs.put(entry))).boxed()
+        let has = present.into_iter().flat_map(BTreeMap::values).filter(|job| !job.declared).count();
+        let fits = has < most || jobs.get(&entry.key).is_some();
+        let put = if fits { jobs.put(entry) } else { Err(SchedulerError::TooMany { tenant: *tenant, most }) };
+        ready(put).boxed()
     }
 
     fn remove<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Option<JobEntry>> {

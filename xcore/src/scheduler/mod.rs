@@ -11,18 +11,36 @@
 //!
 //! # When a job runs
 //!
-//! See [`Schedule`] for cron fields, time zones and what happens when clocks change for daylight saving.
-//! When the process was held up or asleep, one run stands for all ticks that were missed meanwhile, unless the job has another
-//! [`Misfire`]; so it is for the time when no process ran, where jobs are stored. With jobs in memory such ticks are not made up for. When the system clock is
-//! set back, a cron job does not repeat the ticks it has had, unless jobs are in memory and the step is more than three hours.
+//! See [`Schedule`] for cron fields, time zones and daylight saving: a time that is skipped comes at the first moment after the gap, one that is
+//! repeated comes once, and `*` or a list of hours follows real time.
+//!
+//! **Missed ticks.** When the process was held up or asleep, one run stands for all ticks that were missed meanwhile, unless the job has another
+//! [`Misfire`]; so it is for the time when no process ran, where jobs are stored. With jobs in memory such ticks are not made up for.
+//! Ticks of a pause or of a suspension are never made up for, except that a job for one time, which has passed, runs at once.
+//!
+//! **Clock jumps.** A clock that is set forward is a time that was slept through: what was due in it counts as missed. When it is set
+//! back, a cron job does not repeat the ticks it has had, unless jobs are in memory and the step is more than three hours; an interval
+//! in memory goes on from the new time. Stored jobs go by the clock of the database, whatever the clocks of the processes say.
+//!
+//! **Later than the tick.** With `jitter`, or `services.scheduler.spread`, the runs of one tick begin over a window, each at the place that the hash
+//! of tenant, job and tick gives it.
 //!
 //! # How runs are started
 //!
 //! At a tick, the runs of all tenants stand in line. `services.scheduler.concurrency` of them run at once.
 //! Tenants take turns, so that many runs of one tenant never keep those of another waiting for long.
 //! [`Overlap`] says what happens when the earlier run of the same job of the same tenant is not done. A run
-//! that fails, panics or takes too long ends alone. A process that stops waits for its runs for the grace
-//! time and cancels the rest.
+//! that fails, panics or takes too long ends alone; `retries` says how often it is tried again. A run that waits for its retry, or for its
+//! place in the window, goes with its job and its tenant. A process that stops starts nothing more, waits for its runs for the grace
+//! time and cancels the rest; those of stored jobs are another process's at once.
+//!
+//! A job with `per = "app"` runs once a tick and belongs to no tenant: see [`Per`].
+//!
+//! # What is known of runs
+//!
+//! [`TenantScheduler::history`] shows how the last runs of a job ended. Each run is a span `job` with its plugin, job, tenant, id, tick and
+//! attempt. Through the crate `metrics` are told, by job and never by tenant: `xcore_job_runs_total` (with its outcome), `xcore_job_retries_total`,
+//! `xcore_job_ticks_left_out_total`, `xcore_job_run_seconds` and `xcore_job_lateness_seconds`.
 //!
 //! # Where jobs are kept
 //!
@@ -48,7 +66,9 @@ mod clock;
 mod database;
 mod driver;
 mod error;
+mod figures;
 mod handle;
+mod history;
 mod job;
 mod lease;
 mod memory;
@@ -66,11 +86,13 @@ mod service;
 mod tests;
 
 pub use arguments::JobArguments;
-pub(crate) use database::{JobTables, Keep, RetryColumn, Stored};
+pub(crate) use database::{AddedColumn, JobTables, RetryColumn, Stored};
 pub use error::SchedulerError;
 pub use handle::{JobInfo, TenantScheduler};
+pub(crate) use history::Keep;
+pub use history::{RunInfo, RunOutcome};
 pub(crate) use job::Rules;
-pub use job::{JobCall, Misfire, Overlap};
+pub use job::{JobCall, Misfire, Overlap, Per};
 pub(crate) use moved::MovedJob;
 pub(crate) use outbox::{Admit, Admitted, Outbox, Rounds};
 #[cfg(all(test, feature = "postgres"))]

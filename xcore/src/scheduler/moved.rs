@@ -45,7 +45,7 @@ impl Scheduler {
         for job in jobs {
             check_dynamic_id(&job.id)?;
             job.schedule.read()?;
-            self.core().declared(&job.call)?;
+            self.core().declared_of_tenants(&job.call)?;
         }
         Ok(())
     }
@@ -66,11 +66,11 @@ impl Scheduler {
         self.tenant_suspended(id).await?;
         for job in jobs {
             check_dynamic_id(&job.id)?;
-            let declared = core.declared(&job.call)?;
+            let declared = core.declared_of_tenants(&job.call)?;
             let now = core.engine.clock.now();
             let key = JobKey { owner, id: job.id.as_str().into() };
             let entry = JobEntry {
-                key: key.clone(),
+                key,
                 call: job.call.clone(),
                 schedule: job.schedule.read()?,
                 rules: declared.rules,
@@ -79,9 +79,6 @@ impl Scheduler {
                 since: now,
             };
             core.engine.backend.put(entry).await?;
-            if job.paused {
-                core.engine.backend.set_paused(&key, true, now).await?;
-            }
         }
         Ok(())
     }

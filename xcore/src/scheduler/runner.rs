@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::JobCall;
+use super::history::RunOutcome;
 use crate::tenancy::TenantId;
 
 /// Runs jobs: admits the tenant, makes its context, calls the method under the supervisor.
@@ -20,14 +21,16 @@ pub(crate) trait JobRunner: Send + Sync + 'static {
 /// One run of one job.
 #[derive(Clone, Debug)]
 pub(crate) struct JobRun {
-    /// The tenant in whose context it runs.
-    pub(crate) tenant: TenantId,
+    /// The tenant in whose context it runs; `None` for a job of the app.
+    pub(crate) tenant: Option<TenantId>,
     /// What is called.
     pub(crate) call: JobCall,
     /// The id of the job as its owner names it.
     pub(crate) id: String,
     /// The instant for which it runs, which may lie a little in the past.
     pub(crate) tick: DateTime<Utc>,
+    /// How often it has failed before.
+    pub(crate) failures: u32,
     /// How long it may take. The runner enforces it; the scheduler drops the run a little later.
     pub(crate) timeout: Option<Duration>,
 }
@@ -80,12 +83,12 @@ impl JobFailure {
     }
 
     /// As the history of runs has it.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(super) fn outcome(&self) -> RunOutcome {
         match self {
-            Self::Failed { .. } => "failed",
-            Self::Panicked { .. } => "panicked",
-            Self::TimedOut { .. } => "timed_out",
-            Self::Suspended | Self::Crowded { .. } | Self::Refused { .. } => "refused",
+            Self::Failed { .. } => RunOutcome::Failed,
+            Self::Panicked { .. } => RunOutcome::Panicked,
+            Self::TimedOut { .. } => RunOutcome::TimedOut,
+            Self::Suspended | Self::Crowded { .. } | Self::Refused { .. } => RunOutcome::Refused,
         }
     }
 }

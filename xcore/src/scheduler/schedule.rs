@@ -126,29 +126,6 @@ impl Schedule {
         }
     }
 
-    /// As a store keeps it.
-    pub(super) fn to_stored(&self) -> String {
-        match &self.0 {
-            Kind::Cron(cron) => format!("cron {} {}", cron.zone, cron.expression),
-            Kind::Every(interval) => format!("every {}", interval.as_millis()),
-            Kind::At(time) => format!("at {}", time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
-        }
-    }
-
-    /// What [`to_stored`](Self::to_stored) gave, of this version or another that writes the same.
-    pub(super) fn from_stored(text: &str) -> Option<Self> {
-        let (kind, rest) = text.split_once(' ')?;
-        match kind {
-            "cron" => {
-                let (zone, expression) = rest.split_once(' ')?;
-                Self::cron(expression, zone).ok()
-            }
-            "every" => Self::every(Duration::from_millis(rest.parse().ok()?)).ok(),
-            "at" => Some(Self::at(rest.parse().ok()?)),
-            _ => None,
-        }
-    }
-
     /// Whether it comes due once only.
     pub(super) fn is_once(&self) -> bool {
         matches!(self.0, Kind::At(_))

@@ -18,13 +18,13 @@ use super::claims::Holder;
 use super::clock::Clock;
 use super::driver::Engine;
 use super::handle::TenantScheduler;
-use super::job::{JobCall, JobEntry, JobKey, Owner, Rules};
+use super::job::{JobCall, JobEntry, JobKey, Owner, Per, Rules};
 use super::lease::Message;
 use super::memory::Memory;
 use super::outbox::Outbox;
 use super::runner::JobRunner;
 use super::runs::Runs;
-use super::{Schedule, SchedulerError};
+use super::{Keep, Schedule, SchedulerError, figures};
 use crate::tenancy::{Tenant, TenantId};
 
 /// How long the last reports may take.
@@ -72,6 +72,8 @@ pub(crate) struct SchedulerSettings {
     pub(crate) default_tenant: Option<TenantId>,
     /// How long a run is left to a process that does not say that it still runs it. For stored jobs.
     pub(crate) lease: Duration,
+    /// How long runs that have ended are remembered. A store has its own.
+    pub(crate) keep: Keep,
 }
 
 impl Default for SchedulerSettings {
@@ -82,6 +84,7 @@ impl Default for SchedulerSettings {
             isolate: true,
             default_tenant: None,
             lease: Duration::from_secs(30),
+            keep: Keep::default(),
         }
     }
 }
@@ -128,7 +131,8 @@ impl Scheduler {
         if !settings.isolate && settings.default_tenant.is_none() {
             return Err(SchedulerError::NoDefaultTenant);
         }
-        let runs = Runs::new(settings.concurrency, settings.default_tenant);
+        figures::describe();
+        let runs = Runs::new(&settings, clock);
         let (claiming, inbox) = match backend.work() {
             Work::Agenda(_) => (None, None),
             Work::Claims(_) => {
@@ -219,6 +223,20 @@ impl Scheduler {
         }
         for owner in owners.keys() {
             engine.runs.set_resting(*owner, false);
+        }
+        Ok(())
+    }
+
+    /// Gives the app its own jobs, which run once and not for each tenant.
+    async fn app_activated(&self) -> Result<(), SchedulerError> {
+        let core = &self.0.core;
+        let engine = &core.engine;
+        // It has one life.
+        let owners = vec![(Owner::App, 0)];
+        for schedule in
+            engine.backend.activate(owners, core.declared_jobs(Owner::App), engine.clock.now()).await?
+        {
+            engine.follow(&schedule);
         }
         Ok(())
     }
@@ -319,6 +337,7 @@ impl Scheduler {
     /// # Errors
     /// When it was called before or the store is unavailable.
     pub(crate) async fn start(&self, runner: Arc<dyn JobRunner>) -> Result<(), SchedulerError> {
+        self.app_activated().await?;
         let engine = Arc::clone(&self.0.core.engine);
         match (engine.backend.work(), self.0.take_inbox()) {
             (Work::Agenda(ticks), _) => {
@@ -396,17 +415,28 @@ impl Core {
         declared.get(&method).cloned().ok_or(SchedulerError::UnknownCall { call: method })
     }
 
+    /// What is declared of a method that a tenant may schedule.
+    pub(super) fn declared_of_tenants(&self, call: &JobCall) -> Result<Declared, SchedulerError> {
+        let declared = self.declared(call)?;
+        match declared.rules.per {
+            Per::Tenant => Ok(declared),
+            Per::App => Err(SchedulerError::OfTheApp { call: call.clone() }),
+        }
+    }
+
     /// All methods that this program can run.
     pub(super) fn calls(&self) -> Vec<JobCall> {
         self.declared.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// The jobs that every owner has.
+    /// The jobs that `#[job]` gives an owner.
     fn declared_jobs(&self, owner: Owner) -> Vec<JobEntry> {
+        let per = if owner == Owner::App { Per::App } else { Per::Tenant };
         let declared = self.declared.read().unwrap_or_else(PoisonError::into_inner);
         let since = self.engine.clock.now();
         declared
             .iter()
+            .filter(|(_, declared)| declared.rules.per == per)
             .filter_map(|(call, declared)| {
                 Some(JobEntry {
                     key: JobKey { owner, id: call.to_string().into() },

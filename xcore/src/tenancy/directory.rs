@@ -1,5 +1,6 @@
 //! Which tenants exist, looked up once and remembered.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering, fence};
 use std::time::Duration;
@@ -51,6 +52,13 @@ pub struct Directory {
     is_away: AtomicBool,
     /// When the store was asked with success the last time, by the clock.
     reached: AtomicU64,
+}
+
+/// What was found when all tenants were read.
+pub(crate) struct Survey {
+    pub(crate) records: Vec<TenantRecord>,
+    /// Lives that were known before and are over.
+    pub(crate) ended: Vec<(TenantId, i64)>,
 }
 
 /// How a directory is set up.
@@ -370,11 +378,6 @@ impl Directory {
         self.forget(id);
     }
 
-    /// The tenants that this process has admitted and not seen deleted, with their lives.
-    pub(crate) fn all_living(&self) -> Vec<(TenantId, i64)> {
-        self.lives.all()
-    }
-
     /// Forgets what memory holds of a tenant. For the process that changes it.
     pub(crate) fn forget(&self, id: &TenantId) {
         self.move_on();
@@ -458,8 +461,30 @@ impl Directory {
                 self.lives.end_life(&record.id, record.life);
             }
         }
+        if let Some(cache) = &self.settings.rules.plans.cache {
+            let there: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
+            // One that came while the records were read is held by who told the cache of it.
+            cache.retain(&|name| there.contains(name) || self.lives.is_held(name));
+        }
         self.surveyed.store(revision, Ordering::Release);
         Ok(records)
+    }
+
+    /// As [`Directory::survey`], and which lives have ended: of those that this process has admitted and not seen deleted, and of the
+    /// `others` that it knows of.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub(crate) async fn survey_of(
+        &self,
+        others: impl IntoIterator<Item = (TenantId, i64)>,
+    ) -> Result<Survey, StoreError> {
+        // Before the store is read: a tenant that is created while it is read is not among the records, and has not ended.
+        let known: HashSet<(TenantId, i64)> = self.lives.all().into_iter().chain(others).collect();
+        let records = self.survey().await?;
+        let lives: HashMap<TenantId, i64> = records.iter().map(|record| (record.id, record.life)).collect();
+        let ended = known.into_iter().filter(|(id, life)| lives.get(id) != Some(life)).collect();
+        Ok(Survey { records, ended })
     }
 
     /// Whether a tenant of this record is served, as far as the store can tell.

@@ -46,6 +46,12 @@ impl Lives {
         self.held().lives.get(id).and_then(|(_, tenant)| tenant.upgrade())
     }
 
+    /// Whether anybody holds one of this name.
+    pub(super) fn is_held(&self, name: &str) -> bool {
+        let held = self.held();
+        held.lives.get(name.as_bytes()).is_some_and(|(_, tenant)| tenant.upgrade().is_some())
+    }
+
     /// Ends the present one.
     pub(super) fn end(&self, id: &TenantId) {
         if let Some(tenant) = self.held().lives.remove(id).and_then(|(_, tenant)| tenant.upgrade()) {

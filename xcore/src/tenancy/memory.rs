@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn a_tenant_whose_plan_limits_its_requests_has_no_context_on_the_quick_way() {
         let plan = Arc::new(Plan { concurrent_requests: Some(1), ..Plan::default() });
-        let plans = Plans { by_name: Arc::new([("free".to_owned(), plan)].into()), default: None };
+        let plans = Plans { by_name: Arc::new([("free".to_owned(), plan)].into()), ..Plans::default() };
         let rules = SettingsRules { plans, ..SettingsRules::default() };
         let (memory, tenant) = (Memory::new(8, 1), tenant(1));
         let has_context = || memory.context(b"t1", 1, 0, Tenant::life).is_some();

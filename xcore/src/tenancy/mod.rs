@@ -49,6 +49,7 @@
 //! | `requests_per_second`, `burst` | requests to actions; not calls by name, jobs and routes of the app's own | 429 |
 //! | `concurrent_requests` | those of them that are served at once | 429 |
 //! | `database_connections` | connections to databases that are held at once: one for a statement while it runs, one for a transaction until its end. One more is waited for, up to five seconds | [`PlanConnections`](crate::db::DatabaseError::PlanConnections), of an action 429 |
+//! | `cache_bytes` | what its [cache](crate::cache) entries take in the memory of the process, keys and bookkeeping included. With `tiered` that is the copy in front of Redis; Redis itself counts nobody's bytes, so with `redis` the key is refused | its own entries go, the least used first |
 //! | `jobs` | jobs that were added at run time | [`TooMany`](crate::scheduler::SchedulerError::TooMany), of an action 409 |
 //! | `concurrent_jobs` | runs of jobs that are under way at once | they wait for their turn |
 //!
@@ -56,7 +57,7 @@
 //! tenancy:
 //!   default_plan: free                 # of tenants that have none of their own
 //!   plans:
-//!     free: { requests_per_second: 10, burst: 20, concurrent_requests: 5, database_connections: 2, jobs: 10, concurrent_jobs: 1 }
+//!     free: { requests_per_second: 10, burst: 20, concurrent_requests: 5, database_connections: 2, cache_bytes: 1MiB, jobs: 10, concurrent_jobs: 1 }
 //!     pro: { requests_per_second: 200 }
 //!     staff: {}                        # no limits
 //! ```
@@ -106,11 +107,11 @@ pub use window::DataVersion;
 pub(crate) use admission::{Admission, Asks, Preadmitted};
 pub(crate) use chain::{Chain, Link};
 pub(crate) use credentials::{CredentialStore, Credentials, KeyHash, Owner, hash_of, hex, new_key};
-pub(crate) use directory::DirectorySettings;
+pub(crate) use directory::{DirectorySettings, Survey};
 pub(crate) use head::value_of;
 pub(crate) use host::Hosts;
 pub(crate) use path::{nameless, split};
-pub(crate) use plan::{Plan, Plans, Rate};
+pub(crate) use plan::{CacheRoom, Plan, Plans, Rate};
 pub(crate) use profile::{SettingsCheck, SettingsRules, View, fits};
 pub(crate) use proxies::TrustedProxies;
 pub(crate) use seats::Seat;

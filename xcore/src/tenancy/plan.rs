@@ -15,6 +15,8 @@ pub(crate) struct Plan {
     pub(crate) concurrent_requests: Option<u32>,
     /// How many connections to databases it holds at once.
     pub(crate) connections: Option<u32>,
+    /// How many bytes its cache entries take in the memory of this process.
+    pub(crate) cache_bytes: Option<u64>,
     /// How many jobs that were added at run time it has.
     pub(crate) jobs: Option<u32>,
     /// How many runs of its jobs are under way at once.
@@ -37,12 +39,23 @@ impl Plan {
     }
 }
 
+/// The memory of the cache, which keeps to what plans allow. It knows tenants by name, so it is told of each new life.
+pub(crate) trait CacheRoom: Send + Sync {
+    /// So many bytes and no more; `None`: what the others leave.
+    fn limit(&self, tenant: &TenantId, bytes: Option<u64>);
+
+    /// Forgets the limits of those who are nobody any more. Nobody is given a limit while this asks.
+    fn retain(&self, is_somebody: &dyn Fn(&str) -> bool);
+}
+
 /// `tenancy.plans`. Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Plans {
     pub(crate) by_name: Arc<BTreeMap<String, Arc<Plan>>>,
     /// Of those that have none, or one that `xcore.yaml` does not have any more.
     pub(crate) default: Option<Arc<Plan>>,
+    /// Who is told of `cache_bytes`; `None` when no plan has it.
+    pub(crate) cache: Option<Arc<dyn CacheRoom>>,
 }
 
 impl Plans {

@@ -190,6 +190,11 @@ impl View {
         Self { is_seen: true, limits, ..Self::new(profile, rules) }
     }
 
+    /// Whether the directory has seen it, as it is.
+    pub(crate) fn is_of(&self, profile: &Profile) -> bool {
+        self.is_seen && self.profile == *profile
+    }
+
     pub(crate) fn settings<T: DeserializeOwned + Send + Sync + 'static>(
         &self,
     ) -> Result<Arc<T>, ProfileError> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -29,6 +29,8 @@ struct Admitted {
     has_ended: AtomicBool,
     /// As the directory saw it last.
     view: RwLock<Arc<View>>,
+    /// Held by who changes the view and what follows from it, so that all of it is of one look at the directory.
+    seeing: Mutex<()>,
     /// Whether its plan limits requests. Apart from the view, so that those of all others need not look there.
     is_limited: AtomicBool,
     /// Whether its plan limits its connections, in the same way.
@@ -57,6 +59,7 @@ impl Tenant {
             server,
             has_ended: AtomicBool::new(false),
             view,
+            seeing: Mutex::default(),
             is_limited: AtomicBool::new(false),
             has_seats: AtomicBool::new(false),
             usage: Usage::default(),
@@ -98,20 +101,26 @@ impl Tenant {
 
     /// Notes what the directory has seen of it.
     pub(super) fn see(&self, profile: &Profile, rules: &SettingsRules) {
-        let present = self.view();
-        if !present.is_seen || present.profile != *profile {
-            let view = Arc::new(View::seen(self.id(), profile.clone(), rules));
-            self.0
-                .is_limited
-                .store(view.limits.as_ref().is_some_and(|plan| plan.limits_requests()), Ordering::Release);
-            if let Some(plan) = &view.limits {
-                self.0.usage.fit(plan);
-            }
-            let seats = view.limits.as_ref().and_then(|plan| plan.connections);
-            self.0.seats.resize(seats);
-            self.0.has_seats.store(seats.is_some(), Ordering::Release);
-            *self.0.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+        if self.view().is_of(profile) {
+            return;
         }
+        let _seeing = self.0.seeing.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.view().is_of(profile) {
+            return;
+        }
+        let view = Arc::new(View::seen(self.id(), profile.clone(), rules));
+        let plan = view.limits.as_deref();
+        self.0.is_limited.store(plan.is_some_and(Plan::limits_requests), Ordering::Release);
+        if let Some(plan) = plan {
+            self.0.usage.fit(plan);
+        }
+        let seats = plan.and_then(|plan| plan.connections);
+        self.0.seats.resize(seats);
+        self.0.has_seats.store(seats.is_some(), Ordering::Release);
+        if let Some(cache) = &rules.plans.cache {
+            cache.limit(self.id(), plan.and_then(|plan| plan.cache_bytes));
+        }
+        *self.0.view.write().unwrap_or_else(PoisonError::into_inner) = view;
     }
 
     fn view(&self) -> Arc<View> {

@@ -36,6 +36,13 @@ impl Worker {
     #[job(every = "30s", retries = 1, misfire = "skip")]
     async fn often(&self, _ctx: &WorkerContext) {}
 
+    /// Once, for all.
+    #[job(cron = "@daily", per = "app", retries = 2)]
+    async fn sweep(&self, ctx: &AppContext<Self>) -> Result<()> {
+        assert_eq!(ctx.app_name(), "app");
+        Ok(())
+    }
+
     /// When it is asked to, with an error of its own.
     #[job]
     async fn asked(&self, _ctx: &WorkerContext) -> std::result::Result<(), std::fmt::Error> {

@@ -132,7 +132,7 @@ impl Tenants {
             // The tables as they were when the rows left.
             database.provision(id).await.map_err(failed)?;
             database.migrate_tenant(id, chosen).await.map_err(failed)?;
-            self.forget_cached(id).await?;
+            self.empty_cache_of_new(id).await?;
         }
         let rows = database.take(id, rows).await.map_err(failed)?;
         if !is_current {
@@ -155,11 +155,6 @@ impl Tenants {
         directory.release(id);
         directory.forget(id);
         Ok(rows)
-    }
-
-    async fn forget_cached(&self, id: &TenantId) -> Result<(), TenantError> {
-        let Some(cache) = &self.runtime.cache else { return Ok(()) };
-        cache.forget_tenant(id).await.map(drop).map_err(|source| TenantError::Cache { id: *id, source })
     }
 
     /// Undoes an import that nobody works on any more.

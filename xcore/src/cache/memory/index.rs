@@ -144,6 +144,16 @@ impl Index {
         };
     }
 
+    pub(super) fn retain_limits(&self, is_kept: &dyn Fn(&str) -> bool) {
+        lock(&self.limits).retain(|space, _| is_kept(space));
+    }
+
+    /// How many spaces have a limit.
+    #[cfg(test)]
+    pub(super) fn limited(&self) -> usize {
+        lock(&self.limits).len()
+    }
+
     /// Where expired keys are noted.
     pub(super) fn evicted(&self) -> Evicted {
         self.evicted.clone()

@@ -1,8 +1,9 @@
 //! Keys as they are stored, and the lock of a key.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::quality::RandomState;
 use moka::Equivalent;
 
 use crate::cache::space::Key;
@@ -63,7 +64,7 @@ pub(super) struct KeyLocks {
 
 impl Default for KeyLocks {
     fn default() -> Self {
-        Self { locks: std::array::from_fn(|_| Mutex::new(())), hashes: RandomState::new() }
+        Self { locks: std::array::from_fn(|_| Mutex::new(())), hashes: RandomState::default() }
     }
 }
 

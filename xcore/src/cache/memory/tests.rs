@@ -218,6 +218,9 @@ fn a_tenant_with_a_limit_keeps_to_it() {
     memory.limit("small", None);
     fill("small");
     assert_eq!(memory.index.keys("small").len(), 100);
+    memory.limit("small", Some(10 * 800));
+    memory.retain_limits(&|space| space == "small");
+    assert_eq!(memory.index.limited(), 1, "the other one is nobody's");
 }
 
 #[test]

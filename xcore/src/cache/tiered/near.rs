@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex as Turn;
 
 use crate::cache::CacheError;
-use crate::cache::backend::{CacheBackend, Fresh, Operation};
+use crate::cache::backend::{AtHand, CacheBackend, Fresh, Operation};
 use crate::cache::memory::Memory;
 use crate::cache::pattern::Pattern;
 use crate::cache::space::Key;
@@ -95,6 +95,14 @@ impl Near {
             return None;
         }
         self.memory.get_fresh(key)
+    }
+
+    /// The same, shown.
+    pub(super) fn at_hand(&self, key: Key<'_>, read: &mut dyn FnMut(&[u8])) -> AtHand {
+        if self.session.load(Ordering::Acquire) == 0 {
+            return AtHand::Unknown;
+        }
+        self.memory.at_hand(key, read)
     }
 
     /// A hold on a key, to fetch it; `None` when nothing can be kept.
@@ -219,6 +227,10 @@ impl Near {
 
     pub(super) fn limit(&self, space: &str, bytes: Option<u64>) {
         self.memory.limit(space, bytes);
+    }
+
+    pub(super) fn retain_limits(&self, is_kept: &dyn Fn(&str) -> bool) {
+        self.memory.retain_limits(is_kept);
     }
 
     fn part(&self, key: Key<'_>) -> MutexGuard<'_, Holds> {

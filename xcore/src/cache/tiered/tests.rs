@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::cache::redis::tests::Server;
 use crate::cache::{Cache, CacheSettings, TenantCache, conformance};
-use crate::tenancy::{Tenant, TenantId};
+use crate::tenancy::{CacheRoom, Tenant, TenantId};
 
 mod replicas;
 
@@ -104,6 +104,31 @@ async fn a_deleted_tenant_is_forgotten_by_every_replica() {
     until("the other replica has heard of it", || !near("acme")).await;
     assert!(near("globex"));
     assert_eq!(acme.get::<i32>("key").await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_bounds_what_of_a_tenant_is_near_and_nothing_on_the_server() {
+    let (cache, backend) = tiered(Server::one().settings());
+    open(&backend).await;
+    cache.limit(&TenantId::parse("acme").unwrap(), Some(16 << 10));
+    let names: Vec<String> = (0..100).map(|number| format!("k{number}")).collect();
+    for space in ["acme", "globex"] {
+        let of = tenant(&cache, space);
+        for name in &names {
+            of.set(name, &1).await.unwrap();
+        }
+        let near = || names.iter().filter(|name| backend.near.get(Key { space, name }).is_some()).count();
+        let is_right = |near: usize| if space == "acme" { (1..=32).contains(&near) } else { near == 100 };
+        // The messages about one's own writes may still be on their way, and take what was read meanwhile.
+        until("as much is near as may be", || {
+            for name in &names {
+                futures_util::FutureExt::now_or_never(of.get::<i32>(name));
+            }
+            is_right(near())
+        })
+        .await;
+        assert_eq!(of.keys("*").await.unwrap().len(), 100, "{space}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

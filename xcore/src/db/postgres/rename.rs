@@ -17,6 +17,7 @@ use super::target::Target;
 use super::{Postgres, claim};
 use crate::db::DatabaseError;
 use crate::db::backend::TenantClaim;
+use crate::faults::{Step, reached};
 use crate::tenancy::TenantId;
 
 /// How long transactions of others are left alone before they are asked for again.
@@ -35,6 +36,7 @@ impl Postgres {
             return Err(DatabaseError::NotRenamable { tenant: *id });
         }
         let evacuated = (self.pool.evacuate(*id).await?, self.pool.evacuate(*to).await?, elsewhere().await?);
+        reached(Step::RenameEvacuated);
         let (mut operator, permit) = self.operator().await?;
         let (id, to, waited) = (*id, *to, self.drain_timeout);
         // In one order for all, so that two renames never wait for each other.
@@ -48,6 +50,7 @@ impl Postgres {
         wait_until_unused(operator.raw(), &id, waited).await?;
         // Behind the locks, see `claim.rs`.
         claim.check().await?;
+        reached(Step::RenameLocked);
         // In one piece, also when the caller goes away: nobody may begin to use a schema whose name is about to change.
         let (plain, roles) = (Arc::clone(&self.pool), Arc::clone(&self.roles));
         let renaming = self.pool.runtime.spawn(async move {
@@ -87,6 +90,7 @@ async fn rename(
     // One message is one transaction.
     let text = format!("ALTER SCHEMA \"{id}\" RENAME TO \"{to}\"; {of_role}");
     session.execute(AssertSqlSafe(text)).await?;
+    reached(Step::RenameSchemaRenamed);
     // They work with the rights of the tenant by its new name, and are known here as those of the old one.
     roles.end_sessions(session, to).await
 }

@@ -243,13 +243,14 @@ pub(super) fn copy_new(from: &Path, to: &Path) -> Result<bool, DatabaseError> {
 }
 
 /// Gives a database that nobody has open, and whose log is in it, another name that nothing has. It has one of the two at any moment.
-pub(super) fn rename(from: &Path, to: &Path) -> Result<(), DatabaseError> {
+pub(super) fn rename(from: &Path, to: &Path, done: Step) -> Result<(), DatabaseError> {
     let failed = |source| folder_error(parent(to), source);
     // What an earlier one of the name left would be taken for the log of this one.
     for suffix in SIDE_FILES {
         delete_one(&beside(to, suffix))?;
     }
     fs::rename(from, to).map_err(failed)?;
+    reached(done);
     delete_side_files(from)?;
     // What is noted of the name next must not outlast the name itself.
     #[cfg(unix)]

@@ -7,6 +7,7 @@ use super::connection::Target;
 use super::layout::{self, Found};
 use super::service::{Sqlite, blocking};
 use crate::db::{DatabaseError, OpenMode};
+use crate::faults::{Step, reached};
 use crate::tenancy::TenantId;
 
 impl Sqlite {
@@ -21,11 +22,15 @@ impl Sqlite {
         };
         // I1: whoever has it open has it open as the old tenant's.
         let evacuated = (self.registry.evacuate(id).await?, self.registry.evacuate(to).await?);
+        reached(Step::RenameEvacuated);
         let _one = self.changing.lock().await;
         let files = self.change_files().await?;
         let (from, new) = (self.layout.tenant(id), self.layout.tenant(to));
         match (layout::look(&from), layout::look(&new)) {
-            (Found::File, Found::Nothing) => bring_in(&self.registry.target(id)).await?,
+            (Found::File, Found::Nothing) => {
+                bring_in(&self.registry.target(id)).await?;
+                reached(Step::RenameLogBroughtIn);
+            }
             // Done before, up to what was left beside it.
             (Found::Nothing, Found::File) => return blocking(move || layout::delete_side_files(&from)).await,
             (Found::Odd(problem), _) => return Err(DatabaseError::Odd { tenant: *id, problem }),
@@ -38,7 +43,7 @@ impl Sqlite {
         }
         // In one piece, also when the caller goes away: nobody may open a file that is about to have another name.
         let renaming = self.limits.runtime.spawn_blocking(move || {
-            let renamed = layout::rename(&from, &new);
+            let renamed = layout::rename(&from, &new, Step::RenameFileRenamed);
             drop((files, evacuated, not_served));
             renamed
         });

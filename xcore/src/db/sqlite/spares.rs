@@ -6,6 +6,7 @@ use super::layout::{self, Found};
 use super::service::{Sqlite, blocking};
 use crate::db::backend::Tended;
 use crate::db::{DatabaseError, Migrations, template};
+use crate::faults::Step;
 use crate::tenancy::TenantId;
 
 impl Sqlite {
@@ -24,7 +25,7 @@ impl Sqlite {
         blocking(move || {
             let spare = layout.spares(&version)?.0.pop();
             let Some(spare) = spare.filter(|_| layout::look(&to) == Found::Nothing) else { return Ok(false) };
-            layout::rename(&spare, &to)?;
+            layout::rename(&spare, &to, Step::SpareRenamed)?;
             drop(files);
             Ok(true)
         })

@@ -12,10 +12,11 @@ use super::jobs::millis;
 use super::{Stored, list, name_of, owner_of, unavailable};
 use crate::scheduler::backend::Answer;
 use crate::scheduler::claims::{ClaimId, ClaimedRun, Claims, Ending, Holder, Report, Round};
+use crate::scheduler::history::{LONGEST_ERROR, RunInfo, RunOutcome};
 use crate::scheduler::job::{JobKey, Owner, Rules};
 use crate::scheduler::misfire::ticks_of;
-use crate::scheduler::queue::{DEAD_FOR, MOST_DEAD};
-use crate::scheduler::{JobArguments, JobCall, Schedule, SchedulerError};
+use crate::scheduler::schedule::WrittenSchedule;
+use crate::scheduler::{JobArguments, JobCall, SchedulerError};
 
 /// How many jobs that are due one round makes runs of.
 const DUE_AT_ONCE: i64 = 2_000;
@@ -25,9 +26,6 @@ const MOST_LOSSES: i64 = 5;
 
 /// How long a run rests that a process gave back.
 const PAUSE: i64 = 500;
-
-/// How much of an error is kept, in characters.
-const LONGEST_ERROR: usize = 2_000;
 
 /// What there is to do, and when. Each part is one step in an index.
 const LOOK: &str = "\
@@ -66,7 +64,7 @@ const MOVES: &str = "\
 
 const TICKS: &str = "\
     SELECT value ->> 'owner' AS whose, value ->> 'id' AS which, CAST(value ->> 'tick' AS bigint) AS tick,
-        CAST(value ->> 'delay' AS bigint) AS delay
+        CAST(value ->> 'delay' AS bigint) AS delay, CAST(value ->> 'due' AS bigint) AS was_due
     FROM {elements}($2)";
 
 /// One run may be under way of a job whose runs do not overlap, and of those that wait the first is next. `turn` counts the runs
@@ -113,6 +111,8 @@ struct Tick {
     owner: String,
     id: String,
     tick: i64,
+    /// What the job was due, by which it is found that nobody else has moved it.
+    due: i64,
     /// How long after now it begins.
     delay: i64,
 }
@@ -197,6 +197,7 @@ impl<C: ConnectionTrait> Stored<C> {
                 owner: owner.clone(),
                 id: id.clone(),
                 tick: *tick,
+                due,
                 delay: length(runs.rules.delay(&owner, &id, *tick)),
             }));
             moves.push(Move { owner, id, due, next: runs.next });
@@ -235,17 +236,18 @@ impl<C: ConnectionTrait> Stored<C> {
             );
             return self.execute(&text, [moves, ticks]).await.map(drop);
         }
-        // When the process ends between the two, the first gives nothing the next time.
+        // When the process ends between the two, the first gives nothing the next time. SQLite keeps the order of a CROSS JOIN: each
+        // tick finds its job by the key, where it would otherwise compare all ticks with each other.
         let text = format!(
-            "WITH v AS ({MOVES}), t AS ({TICKS})
+            "WITH t AS ({})
             {runs}
             SELECT j.owner, j.id, t.tick, j.plugin, j.method, j.arguments, j.overlap, {{now}} + t.delay
-            FROM xcore_jobs AS j JOIN v ON j.owner = v.whose AND j.id = v.which AND j.due = v.was_due
-                JOIN t ON t.whose = j.owner AND t.which = j.id
+            FROM t CROSS JOIN xcore_jobs AS j ON j.owner = t.whose AND j.id = t.which AND j.due = t.was_due
             WHERE {HAS_ROOM}
-            ON CONFLICT (owner, job, tick) DO NOTHING"
+            ON CONFLICT (owner, job, tick) DO NOTHING",
+            TICKS.replace("$2", "$1")
         );
-        self.execute(&text, [moves.clone(), ticks]).await?;
+        self.execute(&text, [ticks]).await?;
         let text = format!(
             "WITH v AS ({MOVES})
             UPDATE xcore_jobs AS j SET due = v.upcoming, last_tick = v.was_due FROM v
@@ -385,39 +387,18 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Claims for Stored<C> {
         .boxed()
     }
 
+    fn history<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Vec<RunInfo>> {
+        self.ended_runs(key).boxed()
+    }
+
     fn purge(&self) -> Answer<'_, ()> {
-        async move {
-            let old = "DELETE FROM xcore_runs WHERE state = 2 AND ended_at < {now} - $1";
-            self.execute(old, [length(self.keep.age).into()]).await?;
-            let many = "\
-                DELETE FROM xcore_runs WHERE number IN (
-                    SELECT number FROM (
-                        SELECT number, row_number() OVER (
-                            PARTITION BY owner, CASE WHEN queued = 1 THEN plugin || '.' || method ELSE job END
-                            ORDER BY number DESC) AS place
-                        FROM xcore_runs WHERE state = 2
-                    ) AS ended WHERE place > $1
-                )";
-            self.execute(many, [i64::from(self.keep.runs).into()]).await?;
-            let old = "DELETE FROM xcore_runs WHERE state = 3 AND ended_at < {now} - $1";
-            self.execute(old, [length(DEAD_FOR).into()]).await?;
-            let many = "\
-                DELETE FROM xcore_runs WHERE number IN (
-                    SELECT number FROM (
-                        SELECT number, row_number() OVER (PARTITION BY owner ORDER BY ended_at DESC, number DESC) AS place
-                        FROM xcore_runs WHERE state = 3
-                    ) AS dead WHERE place > $1
-                )";
-            let most = i64::try_from(MOST_DEAD).unwrap_or(i64::MAX);
-            self.execute(many, [most.into()]).await.map(drop)
-        }
-        .boxed()
+        self.forget_runs().boxed()
     }
 }
 
 /// The ticks of a job that make runs, and the tick after them.
 fn ticks_of_row(schedule: &str, rules: &str, due: i64, now: i64) -> Option<Due> {
-    let schedule = Schedule::from_stored(schedule)?;
+    let schedule = WrittenSchedule::read_text(schedule)?;
     let rules: Rules = serde_json::from_str(rules).ok()?;
     let due = DateTime::<Utc>::from_timestamp_millis(due)?;
     let now = DateTime::<Utc>::from_timestamp_millis(now)?;
@@ -425,7 +406,7 @@ fn ticks_of_row(schedule: &str, rules: &str, due: i64, now: i64) -> Option<Due> 
     Some(Due { ticks: ticks.into_iter().map(millis).collect(), next: next.map(millis), rules })
 }
 
-fn length(duration: Duration) -> i64 {
+pub(super) fn length(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -451,14 +432,20 @@ fn claimed(row: &QueryResult) -> Result<ClaimedRun, SchedulerError> {
 fn ended(report: &Report) -> Ended {
     let ClaimId { run, token } = report.id;
     match &report.ending {
-        Ending::Done => {
-            Ended { run, token, state: 2, outcome: Some("done"), error: None, delay: 0, failed: 0 }
-        }
+        Ending::Done => Ended {
+            run,
+            token,
+            state: 2,
+            outcome: Some(RunOutcome::Done.as_str()),
+            error: None,
+            delay: 0,
+            failed: 0,
+        },
         Ending::Failed { outcome, error, retry_after } => {
             // A NUL is no text to PostgreSQL.
             let error = error.replace('\0', " ").chars().take(LONGEST_ERROR).collect();
             let (state, delay) = retry_after.map_or((2, 0), |after| (0, length(after)));
-            Ended { run, token, state, outcome: Some(outcome), error: Some(error), delay, failed: 1 }
+            Ended { run, token, state, outcome: Some(outcome.as_str()), error: Some(error), delay, failed: 1 }
         }
         Ending::Released => {
             Ended { run, token, state: 0, outcome: None, error: None, delay: PAUSE, failed: 0 }

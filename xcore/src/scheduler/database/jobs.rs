@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use sea_orm::{ConnectionTrait, QueryResult, SqlErr};
+use sea_orm::{ConnectionTrait, DbErr, ExecResult, QueryResult, SqlErr};
 use serde::Serialize;
 
 use super::{Stored, list, name_of, owner_of, unavailable};
 use crate::scheduler::backend::{Answer, SchedulerBackend, Work};
 use crate::scheduler::job::{JobEntry, JobKey, Overlap, Owner};
 use crate::scheduler::queue::Queue;
+use crate::scheduler::schedule::WrittenSchedule;
 use crate::scheduler::{JobArguments, JobCall, Schedule, SchedulerError};
+use crate::tenancy::TenantId;
 
 /// How many tenants or jobs one statement is told of.
 const AT_ONCE: usize = 1_000;
@@ -29,6 +31,7 @@ struct Row {
     rules: String,
     overlap: &'static str,
     declared: u8,
+    paused: u8,
     due: Option<i64>,
 }
 
@@ -54,17 +57,19 @@ const PUT: &str = "\
     WITH v AS (
         SELECT value ->> 'owner' AS owner, value ->> 'id' AS id, value ->> 'plugin' AS plugin, value ->> 'method' AS method,
             value ->> 'arguments' AS arguments, value ->> 'schedule' AS schedule, CAST(value ->> 'once' AS smallint) AS once, value ->> 'rules' AS rules,
-            value ->> 'overlap' AS overlap, CAST(value ->> 'declared' AS smallint) AS declared, CAST(value ->> 'due' AS bigint) AS due
+            value ->> 'overlap' AS overlap, CAST(value ->> 'declared' AS smallint) AS declared,
+            CAST(value ->> 'paused' AS smallint) AS paused, CAST(value ->> 'due' AS bigint) AS due
         FROM {elements}($1)
-    )
-    INSERT INTO xcore_jobs (owner, id, plugin, method, arguments, schedule, once, rules, overlap, declared, due)
-    SELECT v.owner, v.id, v.plugin, v.method, v.arguments, v.schedule, v.once, v.rules, v.overlap, v.declared,
-        CASE WHEN o.resting = 0 THEN v.due END
-    FROM v JOIN xcore_job_owners AS o ON o.owner = v.owner
-    WHERE 1 = 1
+    ){counted}
+    INSERT INTO xcore_jobs (owner, id, plugin, method, arguments, schedule, once, rules, overlap, declared, paused, due)
+    SELECT v.owner, v.id, v.plugin, v.method, v.arguments, v.schedule, v.once, v.rules, v.overlap, v.declared, v.paused,
+        CASE WHEN o.resting = 0 AND v.paused = 0 THEN v.due END
+    FROM v JOIN {owners} AS o ON o.owner = v.owner
+    WHERE {fits}
     ON CONFLICT (owner, id) DO UPDATE SET
         plugin = excluded.plugin, method = excluded.method, arguments = excluded.arguments, schedule = excluded.schedule, once = excluded.once,
         rules = excluded.rules, overlap = excluded.overlap, declared = excluded.declared,
+        paused = CASE WHEN excluded.paused = 1 THEN 1 ELSE xcore_jobs.paused END,
         due = CASE
             WHEN xcore_jobs.paused = 1 OR excluded.due IS NULL THEN NULL
             WHEN xcore_jobs.schedule = excluded.schedule AND xcore_jobs.due IS NOT NULL THEN xcore_jobs.due
@@ -75,7 +80,82 @@ const PUT: &str = "\
             ELSE xcore_jobs.last_tick
         END";
 
+fn put_text(counted: &str, owners: &str, fits: &str) -> String {
+    PUT.replace("{counted}", counted).replace("{owners}", owners).replace("{fits}", fits)
+}
+
+/// How many jobs an owner has that are not declared, whether this one is among them, and how often one was added within a limit.
+const ADDED: &str = "\
+    SELECT o.additions,
+        (SELECT count(*) FROM xcore_jobs AS j
+            WHERE j.owner = o.owner AND j.declared = 0 AND (j.once = 0 OR j.last_tick IS NULL)) AS has,
+        (SELECT count(*) FROM xcore_jobs AS j WHERE j.owner = o.owner AND j.id = $2) AS same
+    FROM xcore_job_owners AS o WHERE o.owner = $1";
+
+/// Counts the addition, unless another process has counted one since this one looked: then there is no row, and nothing is added.
+const COUNTED: &str = ", counted AS (
+        UPDATE xcore_job_owners SET additions = additions + 1
+        WHERE owner = (SELECT v.owner FROM v) AND additions = $2 RETURNING owner, resting
+    )";
+
 impl<C: ConnectionTrait> Stored<C> {
+    /// Adds a job to a tenant that may have so many.
+    ///
+    /// Two statements and no lock between them: the second one does nothing when somebody else has added a job after the first,
+    /// and then both are repeated. So each repetition is somebody's addition.
+    async fn put_counted(
+        &self,
+        entry: &JobEntry,
+        tenant: &TenantId,
+        most: usize,
+    ) -> Result<(), SchedulerError> {
+        let whose = name_of(entry.key.owner);
+        let rows = list(&[row(entry, entry.since)?])?;
+        loop {
+            let found = self.query(ADDED, [whose.clone().into(), entry.key.id.to_string().into()]).await?;
+            let Some(found) = found.first() else {
+                return Err(SchedulerError::TenantDeleted { tenant: *tenant });
+            };
+            let number = |column: &str| found.try_get::<i64>("", column).map_err(unavailable);
+            let (additions, has, same) = (number("additions")?, number("has")?, number("same")?);
+            if same == 0 && usize::try_from(has).unwrap_or(usize::MAX) >= most {
+                return Err(SchedulerError::TooMany { tenant: *tenant, most });
+            }
+            #[cfg(test)]
+            self.between_count_and_addition().await;
+            let told = if self.is_postgres() {
+                let text = put_text(COUNTED, "counted", "1 = 1");
+                self.db.execute_raw(self.statement(&text, [rows.clone(), additions.into()])).await
+            } else {
+                // One process, and one statement that writes at a time: it counts for itself.
+                let fits = "(SELECT count(*) FROM xcore_jobs AS j WHERE j.owner = v.owner AND j.id <> v.id
+                        AND j.declared = 0 AND (j.once = 0 OR j.last_tick IS NULL)) < $2
+                    OR EXISTS (SELECT 1 FROM xcore_jobs AS j WHERE j.owner = v.owner AND j.id = v.id)";
+                let most = i64::try_from(most).unwrap_or(i64::MAX);
+                let text = put_text("", "xcore_job_owners", fits);
+                self.db.execute_raw(self.statement(&text, [rows.clone(), most.into()])).await
+            };
+            if self.is_added(told, std::slice::from_ref(entry))? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether rows were written. An owner that goes in the same moment is told of as one that is gone.
+    fn is_added(
+        &self,
+        told: Result<ExecResult, DbErr>,
+        entries: &[JobEntry],
+    ) -> Result<bool, SchedulerError> {
+        if let (Err(error), [JobEntry { key: JobKey { owner: Owner::Tenant(tenant), .. }, .. }]) =
+            (&told, entries)
+            && matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_)))
+        {
+            return Err(SchedulerError::TenantDeleted { tenant: *tenant });
+        }
+        Ok(told.map_err(unavailable)?.rows_affected() > 0)
+    }
+
     async fn open_all(&self, owners: &[(Owner, i64)]) -> Result<(), SchedulerError> {
         for some in owners.chunks(AT_ONCE) {
             let rows: Vec<_> =
@@ -100,18 +180,15 @@ impl<C: ConnectionTrait> Stored<C> {
     async fn put_all(&self, entries: &[JobEntry], now: DateTime<Utc>) -> Result<(), SchedulerError> {
         for some in entries.chunks(AT_ONCE) {
             let rows = some.iter().map(|entry| row(entry, now)).collect::<Result<Vec<_>, _>>()?;
-            let told = self.db.execute_raw(self.statement(PUT, [list(&rows)?])).await;
-            // An owner that goes in the same moment, or is not there: with one entry it is the owner of a handle.
-            let is_gone = match &told {
-                Ok(done) => done.rows_affected() == 0,
-                Err(error) => matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_))),
-            };
-            if let (true, [JobEntry { key: JobKey { owner: Owner::Tenant(tenant), .. }, .. }]) =
-                (is_gone, some)
+            let text = put_text("", "xcore_job_owners", "1 = 1");
+            let told = self.db.execute_raw(self.statement(&text, [list(&rows)?])).await;
+            let is_added = self.is_added(told, some)?;
+            // With one entry it is the owner of a handle.
+            if let (false, [JobEntry { key: JobKey { owner: Owner::Tenant(tenant), .. }, .. }]) =
+                (is_added, some)
             {
                 return Err(SchedulerError::TenantDeleted { tenant: *tenant });
             }
-            told.map_err(unavailable)?;
         }
         Ok(())
     }
@@ -199,6 +276,10 @@ impl<C: ConnectionTrait + Send + Sync + 'static> SchedulerBackend for Stored<C> 
             self.put_all(&[entry], now).await
         }
         .boxed()
+    }
+
+    fn put_within<'a>(&'a self, entry: JobEntry, tenant: &'a TenantId, most: usize) -> Answer<'a, ()> {
+        async move { self.put_counted(&entry, tenant, most).await }.boxed()
     }
 
     fn remove<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Option<JobEntry>> {
@@ -304,12 +385,14 @@ fn row(entry: &JobEntry, now: DateTime<Utc>) -> Result<Row, SchedulerError> {
         plugin: entry.call.plugin.to_string(),
         method: entry.call.job.to_string(),
         arguments: entry.call.arguments.as_stored().map(str::to_owned),
-        schedule: entry.schedule.to_stored(),
+        schedule: WrittenSchedule::text_of(&entry.schedule)
+            .map_err(|source| SchedulerError::Unavailable { source: Box::new(source) })?,
         once: entry.schedule.is_once().into(),
         rules: serde_json::to_string(&entry.rules)
             .map_err(|source| SchedulerError::Unavailable { source: Box::new(source) })?,
         overlap: overlap_text(entry.rules.overlap),
         declared: entry.declared.into(),
+        paused: entry.paused.into(),
         due: entry.schedule.first_from(now).map(millis),
     })
 }
@@ -321,7 +404,7 @@ fn entry(row: &QueryResult) -> Result<JobEntry, SchedulerError> {
     let id = text("id")?;
     let unreadable = || SchedulerError::Unreadable { id: id.clone() };
     let owner = owner_of(&text("owner")?).ok_or_else(unreadable)?;
-    let schedule = Schedule::from_stored(&text("schedule")?).ok_or_else(unreadable)?;
+    let schedule = WrittenSchedule::read_text(&text("schedule")?).ok_or_else(unreadable)?;
     let rules = serde_json::from_str(&text("rules")?).map_err(|_| unreadable())?;
     Ok(JobEntry {
         call: JobCall {

@@ -5,19 +5,19 @@
 //! is the database's, since the clocks of several processes differ.
 
 mod claims;
+mod history;
 mod jobs;
 mod queue;
 mod tables;
 
-use std::time::Duration;
-
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value};
 
 use super::SchedulerError;
+use super::history::Keep;
 use super::job::Owner;
 use crate::tenancy::TenantId;
 
-pub(crate) use tables::{JobTables, RetryColumn};
+pub(crate) use tables::{AddedColumn, JobTables, RetryColumn};
 
 /// Jobs and runs in a database.
 pub(crate) struct Stored<C> {
@@ -28,21 +28,6 @@ pub(crate) struct Stored<C> {
     pub(super) mutants: Mutants,
 }
 
-/// How long runs that have ended are remembered.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Keep {
-    /// How long at most.
-    pub(crate) age: Duration,
-    /// How many of a job at most.
-    pub(crate) runs: u32,
-}
-
-impl Default for Keep {
-    fn default() -> Self {
-        Self { age: Duration::from_secs(7 * 24 * 60 * 60), runs: 100 }
-    }
-}
-
 /// Rules that a test breaks.
 #[cfg(test)]
 #[derive(Debug, Default)]
@@ -51,6 +36,8 @@ pub(super) struct Mutants {
     pub(super) ignores_tokens: std::sync::atomic::AtomicBool,
     /// A run is taken from a process whose lease still holds.
     pub(super) ignores_leases: std::sync::atomic::AtomicBool,
+    /// No mutant but a help: so many milliseconds pass after the jobs of a tenant were counted.
+    pub(super) pause_before_addition: std::sync::atomic::AtomicU64,
 }
 
 /// What the databases say differently.
@@ -97,6 +84,15 @@ impl<C: ConnectionTrait> Stored<C> {
         }
     }
 
+    /// Where a test adds a job at the worst moment.
+    #[cfg(test)]
+    async fn between_count_and_addition(&self) {
+        let pause = self.mutants.pause_before_addition.load(std::sync::atomic::Ordering::Relaxed);
+        if pause > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+        }
+    }
+
     fn is_postgres(&self) -> bool {
         self.db.get_database_backend() == DbBackend::Postgres
     }
@@ -132,16 +128,24 @@ fn unavailable(source: DbErr) -> SchedulerError {
     SchedulerError::Unavailable { source: Box::new(source) }
 }
 
+/// How the app is stored as an owner. No tenant has such a name.
+const APP: &str = ":";
+
 /// How an owner is stored. No tenant has the empty name.
 fn name_of(owner: Owner) -> String {
     match owner {
+        Owner::App => APP.to_owned(),
         Owner::Tenant(tenant) => tenant.to_string(),
         Owner::Shared => String::new(),
     }
 }
 
 fn owner_of(name: &str) -> Option<Owner> {
-    if name.is_empty() { Some(Owner::Shared) } else { TenantId::parse(name).ok().map(Owner::Tenant) }
+    match name {
+        "" => Some(Owner::Shared),
+        APP => Some(Owner::App),
+        name => TenantId::parse(name).ok().map(Owner::Tenant),
+    }
 }
 
 /// A list as one value of a statement.

@@ -37,6 +37,23 @@ impl MigrationTrait for RetryColumn {
     }
 }
 
+/// Adds how often a job was added to an owner that may have so many.
+pub(crate) struct AddedColumn;
+
+impl MigrationName for AddedColumn {
+    fn name(&self) -> &str {
+        "m0007_added_jobs"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for AddedColumn {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let additions = number(Owners::Additions).default(0).to_owned();
+        manager.alter_table(Table::alter().table(Owners::Table).add_column(additions).to_owned()).await
+    }
+}
+
 /// Who may have jobs. Without a row here nothing of an owner can be stored, and with it everything of the owner goes.
 #[derive(DeriveIden)]
 enum Owners {
@@ -44,6 +61,7 @@ enum Owners {
     Table,
     Owner,
     Life,
+    Additions,
     Resting,
 }
 

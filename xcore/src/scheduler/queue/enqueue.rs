@@ -87,7 +87,7 @@ impl<'a> Enqueue<'a> {
         let Self { scheduler, call, transaction } = self;
         let core = &scheduler.core;
         let engine = &core.engine;
-        let rules = core.declared(&call)?.rules;
+        let rules = core.declared_of_tenants(&call)?.rules;
         call.arguments.check(&call)?;
         let life = scheduler.tenant.as_ref().map(crate::tenancy::Tenant::life);
         let run = Queued::new(scheduler.owner()?, life, call, engine.clock.now())?;

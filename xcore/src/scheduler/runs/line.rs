@@ -44,6 +44,8 @@ pub(super) struct Activity {
     running: u32,
     /// The job went while a run of it was under way: that one is not tried again, also when there is a new job of the name by then.
     is_gone: bool,
+    /// The same of its owner.
+    is_orphan: bool,
     /// With [`Overlap::Queue`]: the run that begins when the one under way is done.
     queued: Option<Planned>,
 }
@@ -67,6 +69,16 @@ impl Line {
     pub(super) fn may_come_back(&self, key: &JobKey) -> bool {
         let is_gone = self.jobs.get(key).is_some_and(|job| job.is_gone);
         !self.stopping && !self.closed.contains(&key.owner) && !is_gone
+    }
+
+    /// The owner goes, and runs of it that are under way belong to nobody.
+    pub(super) fn orphan(&mut self, owner: Owner) {
+        self.jobs.iter_mut().filter(|(key, _)| key.owner == owner).for_each(|(_, job)| job.is_orphan = true);
+    }
+
+    /// Whether the owner of a run that is under way has gone.
+    pub(super) fn is_orphan(&self, key: &JobKey) -> bool {
+        self.closed.contains(&key.owner) || self.jobs.get(key).is_some_and(|job| job.is_orphan)
     }
 
     /// Keeps a run that comes into line at an instant.

@@ -15,12 +15,14 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use self::line::Line;
-use super::JobCall;
 use super::claims::ClaimedRun;
+use super::clock::Clock;
+use super::history::{History, RunInfo};
 use super::job::{JobEntry, JobKey, Owner, Rules};
 use super::lease::Lease;
 use super::queue::DeadInMemory;
 use super::runner::{JobFailure, JobRunner};
+use super::{JobCall, SchedulerSettings, figures};
 use crate::tenancy::TenantId;
 
 /// A run that is to be.
@@ -54,7 +56,10 @@ pub(super) struct Runs {
     concurrency: usize,
     /// As whom shared jobs run.
     default_tenant: Option<TenantId>,
+    clock: Clock,
     line: Mutex<Line>,
+    /// Of jobs in memory. A store keeps its own.
+    pub(super) history: History,
     ended: Notify,
     ended_so_far: AtomicU64,
     /// There are more runs for later.
@@ -85,18 +90,20 @@ impl Planned {
     fn delay(&self) -> Duration {
         let owner = match self.key.owner {
             Owner::Tenant(tenant) => tenant.to_string(),
-            Owner::Shared => String::new(),
+            Owner::Shared | Owner::App => String::new(),
         };
         self.rules.delay(&owner, &self.key.id, self.tick.timestamp_millis())
     }
 }
 
 impl Runs {
-    pub(super) fn new(concurrency: usize, default_tenant: Option<TenantId>) -> Arc<Self> {
+    pub(super) fn new(settings: &SchedulerSettings, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
-            concurrency: concurrency.max(1),
-            default_tenant,
+            concurrency: settings.concurrency.max(1),
+            default_tenant: settings.default_tenant,
+            clock,
             line: Mutex::default(),
+            history: History::new(settings.keep),
             ended: Notify::new(),
             ended_so_far: AtomicU64::new(0),
             later: Arc::default(),
@@ -137,8 +144,9 @@ impl Runs {
     fn offer_now(self: &Arc<Self>, runs: impl IntoIterator<Item = Planned>) {
         let mut line = self.line();
         for run in runs {
-            let (key, tick) = (run.key.clone(), run.tick);
+            let (key, tick, call) = (run.key.clone(), run.tick, run.call.clone());
             if line.offer(run) == Offered::Overlapping {
+                figures::left_out(&call);
                 tracing::info!(job = %key, %tick, "left out a run: the earlier one is not done");
             }
         }
@@ -241,6 +249,9 @@ impl Runs {
         line.crowded.remove(&owner);
         self.dead.forget(owner);
         line.cancel(owner, |_| true);
+        line.orphan(owner);
+        // Under the lock, so that no run that ends now writes down anything after this.
+        self.history.forget(owner);
         line.under_way(owner)
     }
 
@@ -279,6 +290,15 @@ impl Runs {
         (never_begun, left.len())
     }
 
+    /// Writes down how a run in memory ended, unless its owner is gone: the next one of the name sees nothing of it.
+    fn write_down(&self, key: &JobKey, run: RunInfo) {
+        let line = self.line();
+        if !line.is_orphan(key) {
+            self.history.add(key, run);
+        }
+        drop(line);
+    }
+
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -314,9 +334,10 @@ mod tests {
         let owner = Owner::Tenant(TenantId::parse("acme").unwrap());
         let key = JobKey { owner, id: "job".into() };
         let call = JobCall::new("orders", "report");
+        let settings = SchedulerSettings { concurrency: 1, ..SchedulerSettings::default() };
         let (rules, tick) = (Rules::default(), DateTime::UNIX_EPOCH);
         let run = Planned { key, call, tick, rules, failures: 0, lease: None, is_queued: false };
-        let runs = Runs::new(1, None);
+        let runs = Runs::new(&settings, Clock::System);
         assert_eq!(runs.close_owner(owner), 0);
         assert_eq!(runs.offer(run.clone()), Offered::Closed);
         runs.open_owner(owner);

@@ -28,6 +28,11 @@ impl Planned {
         Self { key: JobKey { owner, id: self.key.id }, ..self }
     }
 
+    /// What `#[job]` would call a job of its method.
+    pub(super) fn method_key(&self) -> JobKey {
+        JobKey { owner: self.key.owner, id: self.call.to_string().into() }
+    }
+
     pub(in crate::scheduler) fn key(&self) -> &JobKey {
         &self.key
     }

@@ -10,7 +10,9 @@ use tokio::time::timeout;
 
 use super::{Planned, Runs};
 use crate::scheduler::claims::Ending;
-use crate::scheduler::job::{JobKey, Owner};
+use crate::scheduler::figures;
+use crate::scheduler::history::{LONGEST_ERROR, RunInfo, RunOutcome};
+use crate::scheduler::job::{JobKey, Owner, Per};
 use crate::scheduler::runner::{JobFailure, JobRun, JobRunner};
 
 /// A run that outlives its timeout by this is dropped here, should the runner fail to stop it.
@@ -23,15 +25,18 @@ impl Runs {
         // it is dropped, because `fill` holds it then.
         let mut done = Done { runs: Arc::clone(&self), number, key: Some(run.key.clone()) };
         let tenant = match (run.key.owner, self.default_tenant) {
-            (Owner::Tenant(tenant), _) => tenant,
-            (Owner::Shared, Some(default)) => default,
+            (Owner::Tenant(tenant), _) => Some(tenant),
+            (Owner::Shared, Some(default)) => Some(default),
+            (Owner::App, _) => None,
             // `Scheduler` refuses to be made this way.
             (Owner::Shared, None) => return,
         };
         let limit = run.rules.timeout;
         let planned = run.clone();
         let (key, tick, lease) = (run.key, run.tick, run.lease);
-        let run = JobRun { tenant, call: run.call, id: key.id.to_string(), tick, timeout: limit };
+        let (failures, call, started) = (run.failures, run.call.clone(), self.clock.now());
+        figures::begun(&call, (started - tick).to_std().unwrap_or_default());
+        let run = JobRun { tenant, call: run.call, id: key.id.to_string(), tick, failures, timeout: limit };
         let outcome = AssertUnwindSafe(async move { runner.run(run).await }).catch_unwind();
         let outcome = async {
             match limit {
@@ -58,8 +63,8 @@ impl Runs {
                 Ok(()) => lease.end(Ending::Done),
                 // Whoever finds the tenant active again runs it.
                 Err(JobFailure::Suspended) => return lease.end(Ending::Released),
-                // Its tenant is not there yet, or cannot be asked for.
-                Err(JobFailure::Refused { .. }) if planned.is_queued => {
+                // Its tenant is not there yet, or cannot be asked for. A job of the app is none of a tenant's, and never will be.
+                Err(JobFailure::Refused { .. }) if planned.is_queued && planned.rules.per == Per::Tenant => {
                     return lease.end(Ending::Released);
                 }
                 // Of what was queued there may be much. It would take the places of what other tenants have waiting.
@@ -72,13 +77,35 @@ impl Runs {
                 // It waits here, and its lease is renewed.
                 Err(JobFailure::Crowded { .. }) => {}
                 Err(failure) => {
-                    let (outcome, error) = (failure.kind(), with_causes(failure));
+                    let (outcome, error) = (failure.outcome(), with_causes(failure));
                     lease.end(Ending::Failed { outcome, error, retry_after: planned.retry_after(failure) });
                 }
             }
         }
+        let ended = self.clock.now();
+        let info = |outcome, error| RunInfo {
+            tenant: match key.owner {
+                Owner::Tenant(tenant) => Some(tenant),
+                Owner::Shared | Owner::App => None,
+            },
+            job: key.id.to_string(),
+            tick,
+            started: Some(started),
+            ended,
+            outcome,
+            failures,
+            error,
+        };
+        // Each queued run is a job of its own, so it is remembered as one of its method.
+        let of = if planned.is_queued { planned.method_key() } else { key.clone() };
+        let took = (ended - started).to_std().unwrap_or_default();
         match outcome {
-            Ok(()) => {}
+            Ok(()) => {
+                figures::ended(&call, RunOutcome::Done, took);
+                if lease.is_none() {
+                    self.write_down(&of, info(RunOutcome::Done, None));
+                }
+            }
             Err(JobFailure::Suspended) if self.line().put_back(planned.clone()) => {}
             Err(JobFailure::Crowded { .. }) => {
                 // From here on it is not under way: its end is not what the others wait for.
@@ -90,14 +117,20 @@ impl Runs {
             }
             Err(failure) => {
                 let error = &failure as &dyn std::error::Error;
+                figures::ended(&call, failure.outcome(), took);
                 match planned.retry_after(&failure) {
                     None => {
                         tracing::error!(job = %key, %tick, error, "a job failed");
+                        if lease.is_none() {
+                            let text = with_causes(&failure).chars().take(LONGEST_ERROR).collect();
+                            self.write_down(&of, info(failure.outcome(), Some(text)));
+                        }
                         if planned.is_queued && lease.is_none() {
-                            self.bury(planned, failure.kind(), with_causes(&failure));
+                            self.bury(planned, failure.outcome().as_str(), with_causes(&failure));
                         }
                     }
                     Some(after) => {
+                        figures::tried_again(&call);
                         tracing::warn!(job = %key, %tick, ?after, error, "a job failed and is tried again");
                         // Of a claimed run the store looks after it.
                         if lease.is_none() {

@@ -1,4 +1,4 @@
-//! A schedule as it is written down, to be read by another process.
+//! A schedule as it is written down: in a store, and in an archive of a tenant.
 
 use std::time::Duration;
 
@@ -29,6 +29,19 @@ impl WrittenSchedule {
             }
             Kind::At(time) => Self::At(*time),
         }
+    }
+
+    /// As a store keeps it. The same schedule is always the same text.
+    ///
+    /// # Errors
+    /// None, as JSON goes.
+    pub(in crate::scheduler) fn text_of(schedule: &Schedule) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&Self::of(schedule))
+    }
+
+    /// What [`text_of`](Self::text_of) gave; `None` when it is none that this version knows.
+    pub(in crate::scheduler) fn read_text(text: &str) -> Option<Schedule> {
+        serde_json::from_str::<Self>(text).ok()?.read().ok()
     }
 
     /// # Errors

@@ -45,3 +45,18 @@ async fn tenants_take_turns() {
     let place = bench.seen.begun().iter().position(|seen| seen.tenant == "modest");
     assert!(place.is_some_and(|place| place <= 2), "place {place:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_fan_out_gives_each_tenant_its_turn_whatever_the_others_have() {
+    let bench = Bench::started(SchedulerSettings { concurrency: 1, ..SchedulerSettings::default() }).await;
+    for number in 0..500 {
+        bench.tenant("greedy").cron(&format!("job{number}"), "0 * * * * *", call("slow")).await.unwrap();
+    }
+    for number in 0..20 {
+        bench.tenant(&format!("t{number}")).cron("job", "0 * * * * *", call("slow")).await.unwrap();
+    }
+    // All are due at once, and each takes five seconds.
+    bench.until("2030-01-01T00:02:59Z").await;
+    let of_others = bench.seen.begun().iter().take(22).filter(|seen| seen.tenant != "greedy").count();
+    assert!(of_others >= 20, "{of_others} of 20 had their turn among the first 22");
+}

@@ -16,15 +16,19 @@ use super::job::Misfire;
 use super::memory::Memory;
 use super::runner::{JobFailure, JobRun, JobRunner};
 use super::{
-    JobCall, Overlap, Retries, Rules, Schedule, Scheduler, SchedulerError, SchedulerSettings, StaticJob,
-    TenantScheduler,
+    JobCall, Overlap, Per, Retries, Rules, RunInfo, RunOutcome, Schedule, Scheduler, SchedulerError,
+    SchedulerSettings, StaticJob, TenantScheduler,
 };
 use crate::tenancy::{Tenant, TenantId};
 
 mod fan_out;
+mod figures;
 mod handles;
+mod history;
 mod isolation;
 mod limits;
+mod load;
+mod of_the_app;
 mod overlap;
 mod queue;
 mod real_alarm;
@@ -95,7 +99,11 @@ struct Runner(Arc<Recorder>);
 impl JobRunner for Runner {
     fn run(&self, run: JobRun) -> BoxFuture<'static, Result<(), JobFailure>> {
         let recorder = Arc::clone(&self.0);
-        let seen = Seen { tenant: run.tenant.to_string(), id: run.id.clone(), tick: run.tick };
+        let seen = Seen {
+            tenant: run.tenant.map_or_else(|| "the app".to_owned(), |tenant| tenant.to_string()),
+            id: run.id.clone(),
+            tick: run.tick,
+        };
         recorder.begun.lock().unwrap().push(seen.clone());
         assert_ne!(run.call.job, "panics_at_once", "this job panics before it gives a future");
         async move {

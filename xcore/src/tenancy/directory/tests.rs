@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicUsize;
 use async_trait::async_trait;
 
 use super::super::refused::CAPACITY;
-use super::super::{Change, DataVersion, Gap};
+use super::super::{CacheRoom, Change, DataVersion, Gap, Plan, Plans, Profile};
 use super::*;
 
 /// Counts lookups and answers after a turn of the scheduler, so that lookups overlap.
@@ -38,7 +38,9 @@ impl DirectoryStore for Slow {
         if self.is_away.load(Ordering::SeqCst) || self.tells_revision_only.load(Ordering::SeqCst) {
             return Err(StoreError::Away);
         }
-        Ok(self.listed.lock().unwrap().clone())
+        let listed = self.listed.lock().unwrap().clone();
+        tokio::task::yield_now().await;
+        Ok(listed)
     }
 
     fn is_managed(&self) -> bool {
@@ -408,6 +410,20 @@ async fn a_survey_spares_the_lookups_after_a_change() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_is_created_while_all_are_read_has_not_ended() {
+    let (store, directory) = slow(Some(State::Active));
+    let [acme, globex, initech] = ["acme", "globex", "initech"].map(|name| TenantId::parse(name).unwrap());
+    let stays = directory.living(&TenantRecord::active(acme));
+    let goes = directory.living(&TenantRecord::active(globex));
+    *store.listed.lock().unwrap() = vec![TenantRecord::active(acme)];
+    let (survey, _made) =
+        tokio::join!(directory.survey_of([]), async { directory.living(&TenantRecord::active(initech)) });
+    assert_eq!(survey.unwrap().ended, [(globex, goes.life())]);
+    assert_eq!(directory.survey_of([(initech, 9)]).await.unwrap().records.len(), 1);
+    assert!(!stays.has_ended());
+}
+
+#[tokio::test]
 async fn a_tenant_that_was_forgotten_for_want_of_room_still_ends() {
     let store = slow(Some(State::Active)).0;
     let settings =
@@ -441,4 +457,60 @@ async fn a_suspended_tenant_is_refused_with_its_reason_and_goes_on_in_its_life()
     *store.state.lock().unwrap() = Some(State::Active);
     directory.forget(&acme);
     assert!(directory.admit(&acme).await.unwrap().is_same(&held));
+}
+
+/// What the cache was told, and whose limits it keeps.
+#[derive(Default)]
+struct Told {
+    limits: std::sync::Mutex<std::collections::BTreeMap<String, Option<u64>>>,
+}
+
+impl CacheRoom for Told {
+    fn limit(&self, tenant: &TenantId, bytes: Option<u64>) {
+        self.limits.lock().unwrap().insert(tenant.to_string(), bytes);
+    }
+
+    fn retain(&self, is_somebody: &dyn Fn(&str) -> bool) {
+        self.limits.lock().unwrap().retain(|name, _| is_somebody(name));
+    }
+}
+
+#[tokio::test]
+async fn the_cache_is_told_of_each_life_and_forgets_those_who_are_gone() {
+    let told = Arc::new(Told::default());
+    let plan = Arc::new(Plan { cache_bytes: Some(7), ..Plan::default() });
+    let cache = Arc::clone(&told) as Arc<dyn CacheRoom>;
+    let plans = Plans {
+        by_name: Arc::new([("free".to_owned(), plan)].into()),
+        cache: Some(cache),
+        ..Plans::default()
+    };
+    let store = slow(Some(State::Active)).0;
+    let settings = DirectorySettings {
+        ttl: Duration::from_secs(60),
+        capacity: 10,
+        rules: SettingsRules { plans, ..SettingsRules::default() },
+        ..DirectorySettings::default()
+    };
+    let directory = Directory::new(Arc::<Slow>::clone(&store), settings);
+    let record = |name: &str, life, plan: Option<&str>| TenantRecord {
+        life,
+        profile: Profile { plan: plan.map(str::to_owned), ..Profile::default() },
+        ..TenantRecord::active(TenantId::parse(name).unwrap())
+    };
+    let limits = || told.limits.lock().unwrap().clone().into_iter().collect::<Vec<_>>();
+    let first = directory.living(&record("acme", 1, Some("free")));
+    assert_eq!(limits(), [("acme".to_owned(), Some(7))]);
+    directory.end(first.id());
+    // Another tenant of the same name, without a plan.
+    let second = directory.living(&record("acme", 2, None));
+    assert_eq!(limits(), [("acme".to_owned(), None)]);
+    // A change that a survey sees.
+    *store.listed.lock().unwrap() = vec![record("acme", 2, Some("free"))];
+    let coming = directory.living(&record("globex", 1, Some("free")));
+    drop(directory.living(&record("gone", 1, Some("free"))));
+    directory.survey().await.unwrap();
+    let both = ["acme", "globex"].map(|name| (name.to_owned(), Some(7)));
+    assert_eq!(limits(), both, "one that is held has come since");
+    drop((second, coming));
 }

@@ -16,6 +16,7 @@ use crate::db::postgres::service::Doubts;
 use crate::db::postgres::target::Target;
 use crate::db::postgres::{Postgres, claim};
 use crate::db::{DatabaseError, Migrations, template};
+use crate::faults::{Step, reached};
 use crate::tenancy::TenantId;
 
 /// Begins the names. `xcore*` is no name that a tenant can have.
@@ -79,6 +80,7 @@ impl Postgres {
                     session.execute("ROLLBACK").await?;
                     return Ok(false);
                 };
+                reached(Step::SpareLocked);
                 let text = format!(
                     "ALTER SCHEMA \"{spare}\" RENAME TO \"{id}\"; COMMENT ON SCHEMA \"{id}\" IS '{TENANT}'; {of_role}; COMMIT"
                 );

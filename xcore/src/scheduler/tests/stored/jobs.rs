@@ -12,6 +12,7 @@ async fn what_is_stored_is_read_as_it_was() {
         let (_database, store) = base.store().await;
         store.open(owner("acme"), 1).await.unwrap();
         let rules = Rules {
+            per: Per::Tenant,
             overlap: Overlap::Queue,
             timeout: Some(seconds(7)),
             misfire: Misfire::All(9),

@@ -6,13 +6,16 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::db::{Database, DatabaseSettings, Migrations, SharedDb};
-use crate::scheduler::QueueTables;
 use crate::scheduler::backend::SchedulerBackend;
 use crate::scheduler::claims::{ClaimId, Claims, Ending, Holder, Report, Round};
-use crate::scheduler::database::{JobTables, Keep, RetryColumn, Stored};
+use crate::scheduler::database::{AddedColumn, JobTables, RetryColumn, Stored};
 use crate::scheduler::job::{JobEntry, JobKey, Owner};
+use crate::scheduler::{Keep, QueueTables};
 
+mod history;
 mod jobs;
+mod limits;
+mod moved;
 mod outbox;
 mod queue;
 #[cfg(feature = "postgres")]
@@ -24,7 +27,7 @@ struct Tables;
 
 impl MigratorTrait for Tables {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(JobTables), Box::new(RetryColumn), Box::new(QueueTables)]
+        vec![Box::new(JobTables), Box::new(RetryColumn), Box::new(AddedColumn), Box::new(QueueTables)]
     }
 }
 

@@ -33,7 +33,8 @@ impl JobRunner for Writes {
     fn run(&self, run: JobRun) -> BoxFuture<'static, Result<(), JobFailure>> {
         let (directory, replica) = (self.database.directory(), self.replica.clone());
         async move {
-            let values = [run.tenant.to_string().into(), run.tick.timestamp_millis().into(), replica.into()];
+            let tenant = run.tenant.map(|tenant| tenant.to_string()).unwrap_or_default();
+            let values = [tenant.into(), run.tick.timestamp_millis().into(), replica.into()];
             let text = "INSERT INTO executions (tenant, tick, replica) VALUES ($1, $2, $3)";
             let statement = Statement::from_sql_and_values(directory.get_database_backend(), text, values);
             let failed = |source| JobFailure::Failed { source: Box::new(source) };

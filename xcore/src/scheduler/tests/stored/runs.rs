@@ -195,7 +195,7 @@ async fn a_run_that_is_given_back_runs_again_and_a_failed_one_does_not() {
         tokio::time::sleep(Duration::from_millis(600)).await;
         let second = claim(&store, TWO(), 10).await.runs.remove(0);
         let error = "it \0 failed".repeat(1_000);
-        let failed = Ending::Failed { outcome: "failed", error, retry_after: None };
+        let failed = Ending::Failed { outcome: RunOutcome::Failed, error, retry_after: None };
         store.report(&[Report { id: second.id, ending: failed }]).await.unwrap();
         assert!(claim(&store, TWO(), 10).await.runs.is_empty());
         assert_eq!(outcomes(&database).await, [(Some("failed".to_owned()), 1)]);
@@ -250,7 +250,8 @@ async fn a_run_that_is_tried_again_waits_and_counts_its_failures() {
             let run = claim(&store, ONE(), 10).await.runs.remove(0);
             assert_eq!(run.failures, failures);
             let after = Duration::from_millis(300);
-            let ending = Ending::Failed { outcome: "failed", error: "no".into(), retry_after: Some(after) };
+            let ending =
+                Ending::Failed { outcome: RunOutcome::Failed, error: "no".into(), retry_after: Some(after) };
             store.report(&[Report { id: run.id, ending }]).await.unwrap();
             assert!(claim(&store, ONE(), 10).await.runs.is_empty(), "it rests");
             tokio::time::sleep(Duration::from_millis(350)).await;
@@ -266,8 +267,11 @@ async fn a_run_whose_job_was_removed_is_not_tried_again() {
             with_jobs(&base, &[("job", Rules::default()), ("other", Rules::default())]).await;
         let runs = claim(&store, ONE(), 10).await.runs;
         store.remove(&key("acme", "job")).await.unwrap();
-        let failed =
-            || Ending::Failed { outcome: "failed", error: "no".into(), retry_after: Some(Duration::ZERO) };
+        let failed = || Ending::Failed {
+            outcome: RunOutcome::Failed,
+            error: "no".into(),
+            retry_after: Some(Duration::ZERO),
+        };
         let reports: Vec<_> = runs.iter().map(|run| Report { id: run.id, ending: failed() }).collect();
         store.report(&reports).await.unwrap();
         assert_eq!(names(&claim(&store, ONE(), 10).await), ["acme:other"]);
