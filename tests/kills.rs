@@ -345,7 +345,7 @@ fn every_step_is_one_of_an_operation_that_is_killed_here() {
     for point in xcore::testing::fault_points() {
         let operation = point.split('.').next().unwrap();
         assert!(
-            ["create", "spare", "rename", "delete", "restore", "purge"].contains(&operation),
+            ["create", "spare", "rename", "delete", "restore", "purge", "outbox"].contains(&operation),
             "nobody is killed at {point}"
         );
     }

@@ -12,6 +12,7 @@
 #   tests/mutants.sh rename     what keeps a renamed tenant from the next of its name: about a minute each
 #   tests/mutants.sh scheduler  what keeps runs to one a tick, within their rules and their tenant: about two minutes each
 #   tests/mutants.sh lives      what keeps deletions and restorations whole: about two minutes each
+#   tests/mutants.sh outbox     what ties queued work to its transaction and its tenant: about a minute each, with a PostgreSQL server
 #
 # Works on a copy in target/mutants. A mutant that no test notices is printed and makes the script fail.
 set -uo pipefail
@@ -304,6 +305,36 @@ if [[ $what == all || $what == lives ]]; then
     mutate xcore/src/app/watch.rs 'State::SoftDeleted => record\.is_overdue\(\),' 'State::SoftDeleted => false,'
     mutate xcore/src/app/lifecycle.rs ' \|\| record\.is_overdue\(\)\)' ')'
     mutate xcore/src/app/deletion.rs 'if self\.window\.is_behind\(gap\) \{\s*self\.migrate_as' 'if false { self.migrate_as'
+fi
+
+if [[ $what == all || $what == outbox ]]; then
+    tests=(cargo test -q -p xcore --lib --all-features scheduler::tests::stored::outbox db::waiting)
+    # The mark is written after the row, or taken back while a transaction is open.
+    mutate xcore/src/scheduler/outbox/mark.rs 'queue\.mark\(tenant\.as_str\(\)\)\.await\?;' ''
+    mutate xcore/src/scheduler/outbox/mark.rs 'mark\.open\.load\(Ordering::SeqCst\) > 0' 'false'
+    # Whose work it is comes from the row, or from any life of the name, or goes with the old name.
+    mutate xcore/src/scheduler/outbox/file.rs 'let is_own = self\.isolates_data && !tenant\.id\(\)\.is_public\(\);' 'let is_own = false;'
+    mutate xcore/src/scheduler/outbox/server.rs 'life == row\.life\)' 'life >= row.life)'
+    mutate xcore/src/scheduler/outbox/mod.rs 'server::hand_over\(database, from, to\)\.await' 'Ok(())'
+    # What was brought is not taken out; any transaction will do.
+    mutate xcore/src/scheduler/queue/enqueue.rs 'own\.id\(\) != of\.id\(\) \|\| own\.life\(\) != of\.life\(\)' 'false'
+    mutate xcore/src/scheduler/queue/enqueue.rs 'transaction\.tenant\(\)\.ok_or\(SchedulerError::OtherTransaction\)\?' \
+        'transaction.tenant().or(scheduler.tenant.as_ref()).ok_or(SchedulerError::OtherTransaction)?'
+    mutate xcore/src/db/waiting.rs 'one\.level >= level\)\.collect' 'one.level > level).collect'
+    tests=(cargo test -q -p xcore --lib --all-features scheduler::tests::stored::queue)
+    # Dead letters of everybody; what fails for good is forgotten; the life is not asked; a crowd takes the places of others.
+    mutate xcore/src/scheduler/database/queue.rs 'WHERE owner = \$1 AND state = 3 ORDER' "WHERE \$1 <> '' AND state = 3 ORDER"
+    mutate xcore/src/scheduler/database/queue.rs 'WHERE owner = \$1 AND job = \$2 AND state = 3' "WHERE \$1 <> '' AND job = \$2 AND state = 3"
+    mutate xcore/src/scheduler/database/queue.rs ' AND \(v\.life IS NULL OR o\.life = v\.life\)' ''
+    mutate xcore/src/scheduler/database/claims.rs "WHEN v\.becomes = 2 AND queued = 1 AND v\.ending <> 'done' THEN 3" 'WHEN false THEN 3'
+    mutate xcore/src/scheduler/claiming.rs 'runs\.crowded\(\)' 'Vec::new()'
+    mutate xcore/src/scheduler/runs/supervise.rs 'JobFailure::Crowded \{ \.\. \}\) if planned\.is_queued' 'JobFailure::Crowded { .. }) if false'
+    tests=(cargo test -q -p xcore --lib --all-features db::postgres::tests::outbox)
+    mutate xcore/src/scheduler/outbox/server.rs 'ALTER TABLE xcore_outbox\.queue ENABLE ROW LEVEL SECURITY;' ''
+    mutate xcore/src/scheduler/outbox/server.rs 'n\.nspname = tenant AND ' ''
+    tests=(cargo test -q -p xcore-tests --all-features --test outbox killed)
+    # The key is not remembered: what is brought twice runs twice.
+    mutate xcore/src/scheduler/database/queue.rs 'v\.whose, v\.which, v\.tick' 'v.whose, v.which, {now}'
 fi
 
 echo

@@ -276,7 +276,9 @@ fn check_job<'a>(method: &'a Method, options: TokenStream, plugin: &Ident, sink:
         timezone.as_ref().map(|(key, _)| key),
         sink,
     );
-    let has_trigger = cron.is_some() || every.is_some();
+    let trigger = cron.as_ref().map(|_| "cron").or(every.as_ref().map(|_| "every"));
+    check::check_nobody_gives(method.sig.inputs.iter().nth(2), trigger, sink);
+    let has_trigger = trigger.is_some();
     let scope = match per {
         Some((key, per)) => {
             let scope = check::check_per(&per, sink);

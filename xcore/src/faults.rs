@@ -126,6 +126,9 @@ steps! {
     PurgeCacheEmptied = "purge.cache_emptied",
     /// The directory has it no more, nor its keys and domains.
     PurgeForgotten = "purge.forgotten",
+
+    /// What a transaction has left in the outbox is in line, and still in the outbox.
+    OutboxBrought = "outbox.brought",
 }
 
 /// Ends the process here, if a test wants it to.

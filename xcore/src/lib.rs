@@ -54,6 +54,6 @@ pub mod __private {
     pub use crate::plugin::schema;
     pub use crate::plugin::schema::services;
     pub use crate::plugin::*;
-    pub use crate::scheduler::{JobCall, Misfire, Overlap, Per, Retries};
+    pub use crate::scheduler::{JobArguments, JobCall, Misfire, Overlap, Per, Retries};
     pub use futures_util::future::BoxFuture;
 }

@@ -168,6 +168,65 @@ impl Notes {
         Ok(Json(jobs.into_iter().map(|job| job.id).collect()))
     }
 
+    /// Write a note, and have another one written in the background: both or none.
+    #[action(post = "/later/{how}")]
+    async fn later(
+        &self,
+        ctx: &NotesContext,
+        Path(how): Path<String>,
+        Json(new): Json<NewNote>,
+    ) -> Result<StatusCode> {
+        let transaction = ctx.db.begin().await?;
+        note::ActiveModel { text: Set(new.text.clone()), ..Default::default() }.insert(&transaction).await?;
+        let all = vec![new.text];
+        ctx.enqueue(NotesJobs::append("after".to_owned(), all)).within(&transaction).await?;
+        match how.as_str() {
+            "commit" => transaction.commit().await?,
+            "die" => {
+                transaction.commit().await?;
+                // No destructor runs, as with `kill -9`.
+                std::process::abort();
+            }
+            "savepoint" => {
+                let inner = transaction.begin().await?;
+                ctx.enqueue(NotesJobs::append("undone".to_owned(), Vec::new())).within(&inner).await?;
+                inner.rollback().await?;
+                transaction.commit().await?;
+            }
+            _ => transaction.rollback().await?,
+        }
+        Ok(StatusCode::ACCEPTED)
+    }
+
+    /// Have something done that fails for good.
+    #[action(post = "/spoil")]
+    async fn ask_to_spoil(&self, ctx: &NotesContext, Json(new): Json<NewNote>) -> Result<StatusCode> {
+        ctx.enqueue(NotesJobs::spoil(new.text)).await?;
+        Ok(StatusCode::ACCEPTED)
+    }
+
+    /// The dead letters: what each said last.
+    #[action(get = "/letters")]
+    async fn letters(&self, ctx: &NotesContext) -> Result<Json<Vec<Value>>> {
+        let letters = ctx.scheduler.dead_letters().list().await?;
+        Ok(Json(letters.into_iter().map(|letter| json!([letter.id, letter.error])).collect()))
+    }
+
+    /// Do something with a dead letter; whether there was one.
+    #[action(post = "/letters/{what}")]
+    async fn answer(
+        &self,
+        ctx: &NotesContext,
+        Path(what): Path<String>,
+        Json(letter): Json<NewNote>,
+    ) -> Result<Json<bool>> {
+        let letters = ctx.scheduler.dead_letters();
+        Ok(Json(match what.as_str() {
+            "retry" => letters.retry(&letter.text).await?,
+            _ => letters.discard(&letter.text).await?,
+        }))
+    }
+
     /// Does nothing: what the bench measures.
     #[action(get = "/ping")]
     async fn ping(&self, _ctx: &NotesContext) -> &'static str {
@@ -179,6 +238,24 @@ impl Notes {
     async fn audit(&self, ctx: &NotesContext) -> Result<Json<Value>> {
         let notes = note::Entity::find().count(&ctx.db).await?;
         Ok(Json(json!({ "tenant": ctx.tenant.id().as_str(), "notes": notes })))
+    }
+
+    /// Write a note of what is given, when asked.
+    #[job]
+    async fn append(&self, ctx: &NotesContext, what: String, all: Vec<String>) -> Result<()> {
+        let number = note::Entity::find().count(&ctx.db).await?;
+        let text = format!("{} {what} {} {number}", ctx.tenant.id(), all.join(","));
+        note::ActiveModel { text: Set(text), ..Default::default() }.insert(&ctx.db).await?;
+        Ok(())
+    }
+
+    /// Fail, twice.
+    #[job(retries = 1, backoff = "10ms")]
+    async fn spoil(&self, ctx: &NotesContext, why: String) -> Result<()> {
+        let number = note::Entity::find().count(&ctx.db).await?;
+        let text = format!("{} tried {why} {number}", ctx.tenant.id());
+        note::ActiveModel { text: Set(text), ..Default::default() }.insert(&ctx.db).await?;
+        Err(Error::internal(std::io::Error::other(format!("spoiled: {why}"))))
     }
 
     /// Count the notes into the cache, when asked.

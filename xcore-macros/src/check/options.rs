@@ -1,7 +1,7 @@
 //! Options of actions and jobs that stand alone or contradict each other.
 
 use proc_macro2::Ident;
-use syn::{LitInt, LitStr, Path};
+use syn::{FnArg, LitInt, LitStr, Path};
 
 use crate::check::scope::Scope;
 use crate::sink::Sink;
@@ -50,6 +50,20 @@ pub(crate) fn check_trigger(
         sink.error(
             timezone,
             "`timezone` says how to read `cron`, and there is none\nhelp: remove it, or add `cron = \"0 0 6 * * *\"`",
+        );
+    }
+}
+
+/// A job that runs by itself takes nothing: nobody is there to give it anything.
+///
+/// ui: job/fail/extra_argument
+pub(crate) fn check_nobody_gives(first: Option<&FnArg>, trigger: Option<&str>, sink: &mut Sink) {
+    if let (Some(first), Some(trigger)) = (first, trigger) {
+        sink.error(
+            first,
+            format!(
+                "a job with `{trigger}` runs by itself, so nobody is there to give it arguments\nhelp: remove `{trigger}` and ask for runs with `ctx.enqueue(..)`, or keep what it needs in the database or the cache"
+            ),
         );
     }
 }

@@ -212,29 +212,40 @@ fn behind_reference(ty: &Type) -> Option<&Type> {
     }
 }
 
-/// ui: job/fail/extra_argument, action/fail/argument_impl_trait, action/fail/argument_cfg
+/// ui: action/fail/argument_impl_trait, action/fail/argument_cfg, job/fail/argument_borrowed
 fn check_argument(arg: &PatType, role: Role, sink: &mut Sink) {
     match role {
         Role::Action(_) => {}
         Role::Job(_) => {
-            return sink.error(
-                arg,
-                "a job takes `&self` and `ctx`: nobody is there to give it more\nhelp: keep what it needs in the database or the cache",
-            );
+            let mut borrowed = FindBorrow::default();
+            borrowed.visit_type(&arg.ty);
+            if let Some(tokens) = borrowed.found {
+                return sink.error(
+                    tokens,
+                    "a job is stored with its arguments and runs later, so they cannot be borrowed\nhelp: take an owned value such as `String`",
+                );
+            }
         }
         Role::TenantHook | Role::AppHook => {
             return sink.error(arg, "a hook takes nothing more\nhelp: remove this argument");
         }
     }
     if let Some(attr) = arg.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
-        sink.error(attr, "an argument cannot come and go\nhelp: write two actions, each with a `#[cfg]`");
+        let noun = role.noun();
+        sink.error(
+            attr,
+            format!("an argument cannot come and go\nhelp: write two {noun}s, each with a `#[cfg]`"),
+        );
     }
     let mut opaque = FindOpaque::default();
     opaque.visit_type(&arg.ty);
     if opaque.found {
         sink.error(
             &arg.ty,
-            "an argument of an action needs a type that can be named\nhelp: write the extractor's type",
+            match role {
+                Role::Job(_) => "an argument of a job needs a type that can be named\nhelp: write the type that callers give",
+                _ => "an argument of an action needs a type that can be named\nhelp: write the extractor's type",
+            },
         );
     }
 }

@@ -17,6 +17,7 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
     let context = plugin.sibling("Context");
     let Fields { declared, made, cloned } = fields(plugin);
     let out_of_reach = undeclared::out_of_reach(plugin);
+    let enqueue = enqueue(plugin);
     let doc = format!("What a call to [`{ident}`] gets: its tenant, and what belongs to that tenant.");
     let name = context.to_string();
     // At the name of the struct, where `requires(..)` has to be written.
@@ -103,6 +104,8 @@ pub(crate) fn expand(plugin: &Plugin<'_>) -> TokenStream {
             {
                 #p::link::<P, #ident>(&self.__mounted, &self.tenant)
             }
+
+            #enqueue
         }
 
         #out_of_reach
@@ -150,4 +153,34 @@ fn fields(plugin: &Plugin<'_>) -> Fields {
         fields.cloned.extend(quote!(#field: #ty::HERE,));
     }
     fields
+}
+
+/// Work for later. For a plugin that does not declare the scheduler it is found, and refused in words that say so; the bound has a
+/// parameter, because one without would be refused here already.
+///
+/// ui: plugin/fail/undeclared_enqueue
+fn enqueue(plugin: &Plugin<'_>) -> TokenStream {
+    let krate = &plugin.krate;
+    let p = krate.private();
+    let ident = &plugin.data.ident;
+    let is_declared = plugin.services.iter().any(|declared| declared.service == Service::Scheduler);
+    if is_declared {
+        quote! {
+            #[doc = "Puts one run of a job in line, for the tenant of this call. It is stored when the result is awaited; `within(&transaction)`"]
+            #[doc = "before that makes it part of a transaction, so that it runs if that commits."]
+            pub fn enqueue(&self, job: #krate::scheduler::JobCall) -> #krate::scheduler::Enqueue<'_> {
+                self.scheduler.enqueue(job)
+            }
+        }
+    } else {
+        quote! {
+            #[doc(hidden)]
+            pub fn enqueue<J>(&self, _job: J) -> #krate::scheduler::Enqueue<'_>
+            where
+                #p::UndeclaredScheduler<#ident>: #p::DeclaresSchedulerFor<#ident, J>,
+            {
+                match <#p::UndeclaredScheduler<#ident> as #p::DeclaresSchedulerFor<#ident, J>>::NEVER {}
+            }
+        }
+    }
 }

@@ -65,7 +65,7 @@ pub(crate) fn expand(found: &PluginBlock<'_>) -> TokenStream {
     });
     let on_jobs = (!found.jobs.is_empty()).then(|| {
         quote! {
-            #[allow(dead_code, unreachable_pub)]
+            #[allow(dead_code, private_interfaces, unreachable_pub)]
             impl #jobs { #(#calls)* }
         }
     });

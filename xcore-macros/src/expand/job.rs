@@ -4,8 +4,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::action::reply;
-use super::call::call_name;
-use super::tokens::{duration, located, option};
+use super::call::{arg_name, call_name};
+use super::tokens::{duration, located, option, without_self};
 use crate::block::{Function, Job, PluginBlock};
 use crate::check::scope::Scope;
 use crate::names;
@@ -67,30 +67,48 @@ pub(crate) fn spec(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenSt
 }
 
 /// The function that the scheduler calls.
+///
+/// ui: job/fail/argument_not_stored
 pub(crate) fn run(job: &Job<'_>, at: usize, found: &PluginBlock<'_>) -> TokenStream {
     let krate = &found.krate;
     let p = krate.private();
     let this = names::this_plugin();
     let cfgs = job.function.method.cfgs();
     let run = run_name(at);
-    let done = done(&job.function, &format!("job_{at}"), &quote!(&context), found);
-    let (context, prepare) = if job.scope == Scope::Central {
-        (TokenStream::new(), quote!(let context = #krate::AppContext::<#this>::new(&mounted);))
+    let args: Vec<Ident> = (0..job.function.call.args.len()).map(arg_name).collect();
+    let done = done(&job.function, &format!("job_{at}"), &quote!(&context #(, #args)*), found);
+    let (arguments, read) = if args.is_empty() {
+        (names::generated("_arguments"), None)
     } else {
-        (quote!(context: <#this as #krate::Plugin>::Context,), TokenStream::new())
+        let (types, given) = (types(job, found), names::generated("arguments"));
+        let read = quote!(let (#(#args,)*): (#(#types,)*) = #p::JobArguments::read(#given)?;);
+        (given, Some(read))
+    };
+    let (context, given, prepare) = if job.scope == Scope::Central {
+        (TokenStream::new(), None, quote!(let context = #krate::AppContext::<#this>::new(&mounted);))
+    } else {
+        let context = quote!(context: <#this as #krate::Plugin>::Context,);
+        (context, Some(quote!(#arguments: #p::JobArguments,)), TokenStream::new())
     };
     quote! {
         #cfgs
         fn #run(
             mounted: ::std::sync::Arc<#p::Mounted<#this>>,
             #context
+            #given
         ) -> #p::BoxFuture<'static, ::core::result::Result<(), #krate::Error>> {
             ::std::boxed::Box::pin(async move {
                 #prepare
+                #read
                 #done
             })
         }
     }
+}
+
+/// The types of the arguments after `ctx`.
+fn types(job: &Job<'_>, found: &PluginBlock<'_>) -> Vec<TokenStream> {
+    job.function.call.args.iter().map(|arg| without_self(&arg.ty, found.self_ty)).collect()
 }
 
 /// Calls a method that returns nothing or a `Result` of nothing; an error about that stands at the type it returns.
@@ -118,12 +136,16 @@ pub(crate) fn handle(job: &Job<'_>, found: &PluginBlock<'_>) -> TokenStream {
     let method = located(&job.function.method.sig.ident);
     let doc = format!("Job `{name}` of [`{}`], for `ctx.scheduler`.", found.ident);
     let docs = if docs.is_empty() { quote!(#[doc = #doc]) } else { quote!(#(#docs)*) };
+    let args: Vec<&Ident> = job.function.call.args.iter().map(|arg| &arg.name).collect();
+    let types = types(job, found);
+    let with = (!args.is_empty()).then(|| quote!(.with_arguments(&(#(#args,)*))));
     quote! {
         #cfgs
         #docs
         #[must_use]
-        pub fn #method() -> #p::JobCall {
-            #p::JobCall::new(<#this as #krate::Plugin>::NAME, #name)
+        #[allow(clippy::too_many_arguments)]
+        pub fn #method(#(#args: #types),*) -> #p::JobCall {
+            #p::JobCall::new(<#this as #krate::Plugin>::NAME, #name) #with
         }
     }
 }

@@ -86,6 +86,17 @@ impl OrdersContext {
     {
         ::xcore::__private::link::<P, Orders>(&self.__mounted, &self.tenant)
     }
+    #[doc(hidden)]
+    pub fn enqueue<J>(&self, _job: J) -> ::xcore::scheduler::Enqueue<'_>
+    where
+        ::xcore::__private::UndeclaredScheduler<
+            Orders,
+        >: ::xcore::__private::DeclaresSchedulerFor<Orders, J>,
+    {
+        match <::xcore::__private::UndeclaredScheduler<
+            Orders,
+        > as ::xcore::__private::DeclaresSchedulerFor<Orders, J>>::NEVER {}
+    }
 }
 const _: () = {
     mod undeclared {

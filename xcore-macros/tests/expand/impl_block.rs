@@ -388,6 +388,7 @@ const _: () = {
     fn run_0(
         mounted: ::std::sync::Arc<::xcore::__private::Mounted<ThisPlugin>>,
         context: <ThisPlugin as ::xcore::Plugin>::Context,
+        _arguments: ::xcore::__private::JobArguments,
     ) -> ::xcore::__private::BoxFuture<
         'static,
         ::core::result::Result<(), ::xcore::Error>,
@@ -591,10 +592,11 @@ const _: () = {
             })
         }
     }
-    #[allow(dead_code, unreachable_pub)]
+    #[allow(dead_code, private_interfaces, unreachable_pub)]
     impl OrdersJobs {
         /// Count yesterday's orders.
         #[must_use]
+        #[allow(clippy::too_many_arguments)]
         pub fn report() -> ::xcore::__private::JobCall {
             ::xcore::__private::JobCall::new(
                 <ThisPlugin as ::xcore::Plugin>::NAME,

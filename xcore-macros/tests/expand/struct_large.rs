@@ -103,6 +103,14 @@ impl OrdersContext {
     {
         ::framework::__private::link::<P, Orders>(&self.__mounted, &self.tenant)
     }
+    ///Puts one run of a job in line, for the tenant of this call. It is stored when the result is awaited; `within(&transaction)`
+    ///before that makes it part of a transaction, so that it runs if that commits.
+    pub fn enqueue(
+        &self,
+        job: ::framework::scheduler::JobCall,
+    ) -> ::framework::scheduler::Enqueue<'_> {
+        self.scheduler.enqueue(job)
+    }
 }
 #[cfg(unix)]
 ///The actions of [`Orders`] for the plugin `C`, in the tenant of the call: `ctx.call::<Orders>()`.

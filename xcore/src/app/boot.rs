@@ -17,7 +17,7 @@ use super::jobs::AppJobs;
 use super::lifecycle::HookTimeout;
 use super::order::{Ordered, start_order};
 use super::tenants::Tenants;
-use super::{TenantError, settings, sources, spares, watch};
+use super::{TenantError, outbox, settings, sources, spares, watch};
 use crate::db::{DatabaseError, Migrations, OpenMode, Servers};
 use crate::error::Error;
 use crate::http;
@@ -25,7 +25,7 @@ use crate::plugin::{
     AnyMounted, AnyPlugin, AppHook, AppState, JobSpec, Runtime, SectionError, SectionReader, SuspendedPage,
     Trigger, chain,
 };
-use crate::scheduler::{Rules, Schedule, SchedulerError, StaticJob};
+use crate::scheduler::{Rules, Schedule, Scheduler, SchedulerError, StaticJob};
 use crate::tenancy::{InvalidTenantId, SettingsCheck, TenantId, TenantRecord, TenantSource, Turns};
 
 /// Why an app did not start.
@@ -313,6 +313,9 @@ async fn assemble(
 /// Makes data ready and starts what runs by itself.
 async fn start(app: &Instance) -> Result<(), BootError> {
     let inner = &app.0;
+    if let Some(outbox) = inner.runtime.scheduler.as_ref().and_then(Scheduler::outbox) {
+        outbox.prepare().await.map_err(|source| BootError::Scheduler { source })?;
+    }
     app.migrate_shared().await.map_err(|source| BootError::Database { source })?;
     let ensure = settings::ensured(&inner.config.config)?;
     inner.tenants.recover(&ensure).await?;
@@ -343,6 +346,9 @@ async fn start(app: &Instance) -> Result<(), BootError> {
     }
     if !awaited.is_empty() {
         tasks.push(tokio::spawn(watch::migrate_later(Arc::downgrade(inner), awaited)).abort_handle());
+    }
+    if let Some(outbox) = inner.runtime.scheduler.as_ref().and_then(Scheduler::outbox) {
+        tasks.push(tokio::spawn(outbox::relay(Arc::downgrade(inner), Arc::clone(outbox))).abort_handle());
     }
     tasks.push(undoing.abort_handle());
     tasks.extend([ticking.abort_handle(), watching.abort_handle(), following.abort_handle()]);

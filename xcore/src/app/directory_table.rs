@@ -96,6 +96,7 @@ impl MigratorTrait for DirectoryMigrator {
             Box::new(SoftDeletion),
             Box::new(crate::scheduler::RetryColumn),
             Box::new(crate::scheduler::AddedColumn),
+            Box::new(crate::scheduler::QueueTables),
         ]
     }
 }

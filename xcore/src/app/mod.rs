@@ -23,6 +23,7 @@ mod instance;
 mod jobs;
 mod lifecycle;
 mod order;
+mod outbox;
 mod rename;
 mod serve;
 mod settings;

@@ -144,6 +144,10 @@ impl Tenants {
             let life = self.record(to).await?.life;
             let failed = |source| TenantError::Jobs { id: *to, source };
             scheduler.take_over(jobs, to, life).await.map_err(failed)?;
+            scheduler
+                .take_over_queued((&from.id, from.life), (to, life), from.server.as_deref())
+                .await
+                .map_err(failed)?;
         }
         reached(Step::RenameJobsGiven);
         self.leave(&from.id, from.life).await?;

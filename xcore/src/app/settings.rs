@@ -20,7 +20,7 @@ use super::tenants::version_of;
 use crate::cache::RedisSettings;
 use crate::cache::{Cache, CacheSettings, Codec};
 use crate::db::{DatabaseSettings, DbRole, Migrations, OpenMode, ServerSettings, ServerUrl, Servers};
-use crate::scheduler::{Keep, Scheduler, SchedulerError, SchedulerSettings, Stored};
+use crate::scheduler::{Keep, Outbox, Scheduler, SchedulerError, SchedulerSettings, Stored};
 use crate::tenancy::{
     Admission, CacheRoom, Directory, DirectorySettings, DirectoryStore, FixedStore, Gap, OpenStore, Plan,
     Plans, Rate, SettingsRules, TenantId, Window,
@@ -120,7 +120,11 @@ pub(super) fn scheduler(
     };
     let made = match (section.backend, database) {
         (SchedulerBackend::Database, Some(database)) => {
-            Scheduler::stored(Arc::new(Stored::new(database.directory(), keep)), settings)
+            let stored = Arc::new(Stored::new(database.directory(), keep));
+            let isolates_data = config.tenancy.isolate_db;
+            let outbox =
+                Outbox::new(database.clone(), Arc::clone(&stored) as _, settings.isolate, isolates_data);
+            Scheduler::stored(stored, settings).inspect(|scheduler| scheduler.set_outbox(outbox))
         }
         // `xcore.yaml` is refused that stores jobs without a database.
         _ => Scheduler::memory(settings),

@@ -318,7 +318,7 @@ macro_rules! sea_orm_traits {
 
             async fn begin_with_options(&self, options: TransactionOptions) -> Result<Transaction, DbErr> {
                 let session = self.backend.begin(&self.scope, options).await.map_err(of_control)?;
-                Ok(Transaction::new(session, self.backend.dialect()))
+                Ok(Transaction::new(session, self.backend.dialect(), self.scope.clone()))
             }
 
             async fn transaction<F, T, E>(&self, callback: F) -> Result<T, TransactionError<E>>

@@ -181,6 +181,7 @@ mod sqlite;
 mod template;
 mod transaction;
 mod transfer;
+mod waiting;
 
 pub(crate) use backend::{DIRECTORY_CHANNEL, TenantClaim, Tended};
 pub use database::Database;

@@ -132,6 +132,17 @@ impl Servers {
         self.all.iter().filter(|server| server.is_open()).map(|server| &server.database)
     }
 
+    /// The same, each with its number, which stays.
+    pub(crate) fn open_numbered(&self) -> impl Iterator<Item = (usize, &Database)> {
+        let open = self.all.iter().enumerate().filter(|(_, server)| server.is_open());
+        open.map(|(number, server)| (number, &server.database))
+    }
+
+    /// Whether each tenant's data is a file of this process.
+    pub(crate) fn is_sqlite(&self) -> bool {
+        sea_orm::ConnectionTrait::get_database_backend(&self.directory()) == sea_orm::DbBackend::Sqlite
+    }
+
     /// The names of all servers. Empty where there is only one database.
     pub(crate) fn names(&self) -> Vec<Arc<str>> {
         self.all.iter().filter_map(|server| server.name.clone()).collect()

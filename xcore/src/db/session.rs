@@ -30,7 +30,7 @@ pub struct DbSession {
 
 impl DbSession {
     pub(super) fn new(session: Box<dyn Session>, dialect: DbBackend, scope: Scope) -> Self {
-        Self { pinned: Transaction::new(session, dialect), scope }
+        Self { pinned: Transaction::new(session, dialect, scope.clone()), scope }
     }
 
     /// A session may be held for long; a tenant that has ended meanwhile is not served by it any more.

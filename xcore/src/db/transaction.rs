@@ -14,9 +14,11 @@ use sea_orm::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::backend::{Session, Sql};
+use super::backend::{Scope, Session, Sql};
 use super::handle::supports_returning;
+use super::waiting::Waiting;
 use super::{DatabaseError, RowStream};
+use crate::tenancy::Tenant;
 
 /// An open transaction on one database, or a savepoint in one.
 ///
@@ -32,6 +34,7 @@ pub struct Transaction {
     level: u32,
     finished: bool,
     dialect: DbBackend,
+    scope: Scope,
 }
 
 struct Shared {
@@ -41,16 +44,33 @@ struct Shared {
     abandoned: AtomicU32,
     /// The level that the connection goes back with: 1 of a transaction, 0 of a pinned session.
     base: u32,
+    /// Behind the session, so that what waits for the end of it is told when it has ended.
+    waiting: Waiting,
 }
 
 const NONE: u32 = u32::MAX;
 
 impl Transaction {
-    pub(super) fn new(session: Box<dyn Session>, dialect: DbBackend) -> Self {
+    pub(super) fn new(session: Box<dyn Session>, dialect: DbBackend, scope: Scope) -> Self {
         let level = session.level();
-        let shared =
-            Shared { session: Mutex::new(Some(session)), abandoned: AtomicU32::new(NONE), base: level };
-        Self { shared: Arc::new(shared), level, finished: false, dialect }
+        let shared = Shared {
+            session: Mutex::new(Some(session)),
+            abandoned: AtomicU32::new(NONE),
+            base: level,
+            waiting: Waiting::default(),
+        };
+        Self { shared: Arc::new(shared), level, finished: false, dialect, scope }
+    }
+
+    /// The tenant on whose database it was begun, if it was begun on one's.
+    pub(crate) fn tenant(&self) -> Option<&Tenant> {
+        self.scope.tenant()
+    }
+
+    /// Has something told what became of what is done here, once that is known: `true` when it was committed, with all transactions
+    /// around it, and `false` when it was undone, or nobody will know.
+    pub(crate) fn when_ended(&self, tell: impl FnOnce(bool) + Send + 'static) {
+        self.shared.waiting.add(self.level, tell);
     }
 
     /// Keeps what was done. Of a savepoint: hands it to the outer transaction.
@@ -77,6 +97,11 @@ impl Transaction {
         let ended = if keep { session.commit(level).await } else { session.rollback(level).await };
         ended.map_err(of_control)?;
         self.finished = true;
+        if keep {
+            shared.waiting.kept(level);
+        } else {
+            shared.waiting.undone(level);
+        }
         if level == self.shared.base {
             // The connection goes back now, not when the last savepoint's handle is dropped.
             *pinned.guard = None;
@@ -130,6 +155,7 @@ impl<'a> Pinned<'a> {
             if abandoned <= session.level() {
                 session.rollback(abandoned).await?;
             }
+            shared.waiting.undone(abandoned);
             // A level between may have been abandoned meanwhile; then the mark stays and is seen next time.
             let _ = shared.abandoned.compare_exchange(abandoned, NONE, Ordering::AcqRel, Ordering::Acquire);
         }
@@ -209,6 +235,7 @@ impl Transaction {
             level: session.level(),
             finished: false,
             dialect: self.dialect,
+            scope: self.scope.clone(),
         })
     }
 }

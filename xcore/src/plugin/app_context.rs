@@ -54,6 +54,31 @@ impl<P: Plugin> AppContext<P> {
     }
 }
 
+/// What has a tenant whose job could run later: no context of the app.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a job runs for a tenant, and this call may belong to none",
+    label = "there is no tenant here to put it in line for",
+    note = "take the context of a tenant: an action with `scope = \"tenant\"`, or `ctx.tenant()` of one with `scope = \"any\"`"
+)]
+pub trait HasTenant<J> {
+    #[doc(hidden)]
+    const NEVER: std::convert::Infallible;
+}
+
+/// Found and refused.
+///
+/// ui: action/fail/central_has_no_tenant_to_enqueue_for
+impl<P: Plugin> AppContext<P> {
+    #[doc(hidden)]
+    pub fn enqueue<J>(&self, _job: J) -> crate::scheduler::Enqueue<'_>
+    where
+        Self: HasTenant<J>,
+    {
+        match Self::NEVER {}
+    }
+}
+
 impl<P: Plugin> Clone for AppContext<P> {
     fn clone(&self) -> Self {
         Self::new(&self.mounted)

@@ -218,13 +218,14 @@ impl<P: PluginActions> AnyMounted for Live<P> {
         let entry = self.jobs.iter().find(|entry| entry.spec.name == run.call.job)?;
         let (mounted, limit) = (Arc::clone(&self.mounted), run.timeout);
         let call = Call::of_job(entry.spec, run);
+        let arguments = run.call.arguments.clone();
         // A job of the app never runs as a tenant, and none of a tenant without one.
         let running = match (&entry.run, tenant) {
             (RunJob::Tenant(method), Some(tenant)) => {
                 let method = *method;
                 async move {
                     let context = P::Context::new(&mounted, tenant);
-                    supervised(call, limit, method(mounted, context)).await
+                    supervised(call, limit, method(mounted, context, arguments)).await
                 }
                 .boxed()
             }

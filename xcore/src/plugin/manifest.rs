@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use super::{Link, Mounted, PluginConfig, PluginContext, ServiceName};
 use crate::db::Migrations;
 use crate::error::Error;
-use crate::scheduler::{Misfire, Overlap, Per, Retries};
+use crate::scheduler::{JobArguments, Misfire, Overlap, Per, Retries};
 
 /// A plugin: a struct under `#[xcore::plugin]`.
 ///
@@ -226,6 +226,8 @@ pub struct ActionEntry<P: Plugin> {
 }
 
 type Run<P> = fn(Arc<Mounted<P>>, <P as Plugin>::Context) -> BoxFuture<'static, Result<(), Error>>;
+type JobMethod<P> =
+    fn(Arc<Mounted<P>>, <P as Plugin>::Context, JobArguments) -> BoxFuture<'static, Result<(), Error>>;
 type AppRun<P> = fn(Arc<Mounted<P>>) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A job and its method.
@@ -239,7 +241,7 @@ pub struct JobEntry<P: Plugin> {
 /// Calls the method of a job.
 pub enum RunJob<P: Plugin> {
     /// In the context of a tenant.
-    Tenant(Run<P>),
+    Tenant(JobMethod<P>),
     /// In the context of the app, which belongs to no tenant.
     App(AppRun<P>),
 }

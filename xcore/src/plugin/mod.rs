@@ -36,7 +36,9 @@ pub use route::route;
 pub use runtime::{AppState, Runtime};
 pub use schema::ServiceName;
 pub use scoped::{route_any, route_central};
-pub use undeclared::{DeclaresCache, DeclaresScheduler, UndeclaredCache, UndeclaredScheduler};
+pub use undeclared::{
+    DeclaresCache, DeclaresScheduler, DeclaresSchedulerFor, UndeclaredCache, UndeclaredScheduler,
+};
 
 pub(crate) use erased::{AnyMounted, AppHook, TenantHook};
 pub(crate) use glue::chain;

@@ -36,6 +36,17 @@ pub trait DeclaresScheduler<P> {
     const NEVER: Infallible;
 }
 
+/// The same, of what is handed to the scheduler by a method of the context itself.
+#[diagnostic::on_unimplemented(
+    message = "plugin `{P}` uses the service `scheduler` and does not declare it",
+    label = "`scheduler` is not among the services of `{P}`",
+    note = "write it on the struct, beside the services that stand there: `#[xcore::plugin(services(scheduler))]`"
+)]
+pub trait DeclaresSchedulerFor<P, J> {
+    #[doc(hidden)]
+    const NEVER: Infallible;
+}
+
 /// A type without size, and methods that are found and refused.
 macro_rules! undeclared {
     ($(#[$doc:meta])* $name:ident, $declares:ident: $($method:ident)*) => {
@@ -77,7 +88,7 @@ undeclared! {
 
 undeclared! {
     /// `ctx.scheduler` of a plugin that does not declare `scheduler`.
-    UndeclaredScheduler, DeclaresScheduler: clone cron every at after add remove pause resume run_now get list next_run
+    UndeclaredScheduler, DeclaresScheduler: clone cron every at after add remove pause resume run_now get list next_run enqueue dead_letters
 }
 
 #[cfg(test)]

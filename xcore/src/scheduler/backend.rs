@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 
 use super::claims::Claims;
 use super::job::{JobEntry, JobKey, Owner};
+use super::queue::Queue;
 use super::{Schedule, SchedulerError};
 use crate::tenancy::TenantId;
 
@@ -67,6 +68,11 @@ pub(crate) trait SchedulerBackend: Send + Sync + 'static {
 
     /// Who finds out what is due.
     fn work(&self) -> Work<'_>;
+
+    /// Where queued runs are stored. With `None` they are kept in line by this process.
+    fn queue(&self) -> Option<&dyn Queue> {
+        None
+    }
 }
 
 /// Who finds out what is due.

@@ -11,15 +11,28 @@ use chrono::{DateTime, Utc};
 use super::JobCall;
 use super::backend::Answer;
 use super::history::{RunInfo, RunOutcome};
-use super::job::JobKey;
+use super::job::{JobKey, Owner};
 
 /// Stores runs, and gives each to one process at a time.
 ///
 /// Each operation is one statement, or several of which any may be the last: a process that is stopped or killed
 /// holds nothing in the store but its leases.
 pub(crate) trait Claims: Send + Sync {
-    /// Makes runs of the ticks that have come and claims up to `wanted` runs of `calls`, the owners taking turns.
-    fn claim<'a>(&'a self, holder: &'a Holder, calls: &'a [JobCall], wanted: usize) -> Answer<'a, Round>;
+    /// As [`claim_except`](Self::claim_except), of all owners.
+    #[cfg(test)]
+    fn claim<'a>(&'a self, holder: &'a Holder, calls: &'a [JobCall], wanted: usize) -> Answer<'a, Round> {
+        self.claim_except(holder, calls, wanted, Vec::new())
+    }
+
+    /// Makes runs of the ticks that have come and claims up to `wanted` runs of `calls`, the owners taking turns. Nothing of what the
+    /// crowded owners have queued: it would only wait with this process.
+    fn claim_except<'a>(
+        &'a self,
+        holder: &'a Holder,
+        calls: &'a [JobCall],
+        wanted: usize,
+        crowded: Vec<Owner>,
+    ) -> Answer<'a, Round>;
 
     /// Renews leases, and gives those that were lost.
     fn renew<'a>(&'a self, holder: &'a Holder, claims: &'a [ClaimId]) -> Answer<'a, Vec<ClaimId>>;
@@ -62,6 +75,8 @@ pub(crate) struct ClaimedRun {
     pub(crate) key: JobKey,
     pub(crate) call: JobCall,
     pub(crate) tick: DateTime<Utc>,
+    /// It was put in line once, by itself.
+    pub(crate) is_queued: bool,
     /// How often it has failed.
     pub(crate) failures: u32,
 }

@@ -92,6 +92,26 @@ pub enum SchedulerError {
         /// What was to be called.
         call: JobCall,
     },
+    /// The arguments of a job cannot be written down.
+    #[error("the arguments for the job `{call}` cannot be stored: {reason}")]
+    Arguments {
+        /// What was to be called.
+        call: JobCall,
+        /// What serde said.
+        reason: String,
+    },
+    /// The arguments of a job are too long.
+    #[error(
+        "the arguments for the job `{call}` take {bytes} bytes as JSON, of which there may be {most}; keep what is long in the database, and pass what names it"
+    )]
+    LongArguments {
+        /// What was to be called.
+        call: JobCall,
+        /// How long they are.
+        bytes: usize,
+        /// How long they may be.
+        most: usize,
+    },
     /// `run_now` met a run of the same job whose `overlap` allows no second one.
     #[error(
         "job `{id}` is running or waiting already, and its overlap rule allows no further run; try again when it is done"
@@ -111,6 +131,22 @@ pub enum SchedulerError {
         "tenancy.isolate_scheduler is false, so jobs run as the default tenant, and there is none; set tenancy.default_tenant"
     )]
     NoDefaultTenant,
+    /// A transaction that is not one of the tenant's database.
+    #[error(
+        "work was to be put in line within a transaction that is not one of this tenant's database; begin it on `ctx.db` of the same context"
+    )]
+    OtherTransaction,
+    /// Work was put in line within a transaction, and this app stores none that way.
+    #[error("this app has no outbox, because it has no database (`services.database`)")]
+    NoOutbox,
+    /// So much work waits in memory that no more is taken.
+    #[error(
+        "{most} queued runs of the tenant wait in memory, and no more are taken; put in line less at once, or use `services.scheduler.backend: database`"
+    )]
+    LineFull {
+        /// How many may wait.
+        most: usize,
+    },
     /// The app is stopping.
     #[error("the scheduler is stopping and takes no further runs")]
     Stopping,

@@ -101,6 +101,7 @@ impl TenantScheduler {
     pub async fn add(&self, id: &str, schedule: Schedule, call: JobCall) -> Result<(), SchedulerError> {
         check_dynamic_id(id)?;
         let declared = self.core.declared_of_tenants(&call)?;
+        call.arguments.check(&call)?;
         let engine = &self.core.engine;
         let entry = JobEntry {
             key: self.key(id)?,
@@ -232,7 +233,7 @@ impl TenantScheduler {
     }
 
     /// Whose jobs these are. Another tenant may have the name of one that was deleted.
-    fn owner(&self) -> Result<Owner, SchedulerError> {
+    pub(super) fn owner(&self) -> Result<Owner, SchedulerError> {
         match &self.tenant {
             None => Ok(Owner::Shared),
             Some(tenant) if tenant.has_ended() => Err(SchedulerError::TenantDeleted { tenant: *tenant.id() }),

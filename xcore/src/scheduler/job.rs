@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Retries, Schedule, SchedulerError};
+use super::{JobArguments, Retries, Schedule, SchedulerError};
 use crate::tenancy::TenantId;
 
 /// Longest id of a dynamic job, in bytes.
@@ -25,13 +25,28 @@ pub struct JobCall {
     pub plugin: Cow<'static, str>,
     /// The name of the method.
     pub job: Cow<'static, str>,
+    /// What it is given.
+    #[serde(default, skip_serializing_if = "JobArguments::is_none")]
+    pub(crate) arguments: JobArguments,
 }
 
 impl JobCall {
     /// Names a job method of a plugin. A call that no plugin has is refused when it is scheduled.
     #[must_use]
     pub fn new(plugin: impl Into<Cow<'static, str>>, job: impl Into<Cow<'static, str>>) -> Self {
-        Self { plugin: plugin.into(), job: job.into() }
+        Self { plugin: plugin.into(), job: job.into(), arguments: JobArguments::default() }
+    }
+
+    /// The same with arguments: a tuple with one element for each that the method takes after its context. Those that cannot be
+    /// written down are refused when the call is scheduled.
+    #[must_use]
+    pub fn with_arguments<T: Serialize>(self, arguments: &T) -> Self {
+        Self { arguments: JobArguments::write(arguments), ..self }
+    }
+
+    /// The method, whatever it is given.
+    pub(crate) fn method(&self) -> Self {
+        Self { arguments: JobArguments::default(), ..self.clone() }
     }
 }
 

@@ -58,6 +58,7 @@
 
 mod agenda;
 mod alarm;
+mod arguments;
 mod backend;
 mod claiming;
 mod claims;
@@ -73,6 +74,8 @@ mod lease;
 mod memory;
 mod misfire;
 mod moved;
+mod outbox;
+mod queue;
 mod retries;
 mod runner;
 mod runs;
@@ -82,6 +85,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+pub use arguments::JobArguments;
 pub(crate) use database::{AddedColumn, JobTables, RetryColumn, Stored};
 pub use error::SchedulerError;
 pub use handle::{JobInfo, TenantScheduler};
@@ -90,6 +94,11 @@ pub use history::{RunInfo, RunOutcome};
 pub(crate) use job::Rules;
 pub use job::{JobCall, Misfire, Overlap, Per};
 pub(crate) use moved::MovedJob;
+pub(crate) use outbox::{Admit, Admitted, Outbox, Rounds};
+#[cfg(all(test, feature = "postgres"))]
+pub(crate) use outbox::{PUT, prepare};
+pub(crate) use queue::QueueTables;
+pub use queue::{DeadLetter, DeadLetters, Enqueue};
 pub use retries::Retries;
 pub(crate) use runner::{JobFailure, JobRun, JobRunner};
 pub use schedule::Schedule;

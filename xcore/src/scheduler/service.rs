@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -21,6 +21,7 @@ use super::handle::TenantScheduler;
 use super::job::{JobCall, JobEntry, JobKey, Owner, Per, Rules};
 use super::lease::Message;
 use super::memory::Memory;
+use super::outbox::Outbox;
 use super::runner::JobRunner;
 use super::runs::Runs;
 use super::{Keep, Schedule, SchedulerError, figures};
@@ -47,6 +48,8 @@ pub(super) struct Core {
     pub(super) zone: Tz,
     isolate: bool,
     declared: RwLock<BTreeMap<JobCall, Declared>>,
+    /// Where transactions leave work, with stored jobs.
+    pub(super) outbox: OnceLock<Arc<Outbox>>,
 }
 
 /// What `#[job]` says of a method.
@@ -140,7 +143,9 @@ impl Scheduler {
         };
         let engine = Arc::new(Engine { backend, alarm, clock, agenda: Agenda::default(), runs, claiming });
         let declared = RwLock::default();
-        let core = Arc::new(Core { engine, zone: settings.timezone, isolate: settings.isolate, declared });
+        let outbox = OnceLock::new();
+        let core =
+            Arc::new(Core { engine, zone: settings.timezone, isolate: settings.isolate, declared, outbox });
         let inbox = Mutex::new(inbox);
         Ok(Self(Arc::new(Inner { core, driver: Mutex::default(), keeper: Mutex::default(), inbox })))
     }
@@ -152,6 +157,21 @@ impl Scheduler {
         settings: SchedulerSettings,
     ) -> Result<Self, SchedulerError> {
         Self::on(backend, Arc::new(CronAlarm::default()), Clock::System, settings)
+    }
+
+    /// Lets work be put in line within transactions. Once, before anybody has a handle.
+    pub(crate) fn set_outbox(&self, outbox: Arc<Outbox>) {
+        let _ = self.0.core.outbox.set(outbox);
+    }
+
+    /// What brings work from transactions into line.
+    pub(crate) fn outbox(&self) -> Option<&Arc<Outbox>> {
+        self.0.core.outbox.get()
+    }
+
+    /// Has the store looked at: something was put in line.
+    pub(crate) fn wake(&self) {
+        self.0.core.engine.wake();
     }
 
     pub(super) fn core(&self) -> &Arc<Core> {
@@ -287,6 +307,32 @@ impl Scheduler {
         self.0.core.engine.backend.put_together(jobs.0.iter().map(moved).collect()).await
     }
 
+    /// Gives a tenant what it has in line by another name, and what transactions have left for it, after
+    /// [`take_over`](Self::take_over). Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// When a store is unavailable; some of it may be there.
+    pub(crate) async fn take_over_queued(
+        &self,
+        from: (&TenantId, i64),
+        to: (&TenantId, i64),
+        server: Option<&str>,
+    ) -> Result<(), SchedulerError> {
+        let core = &self.0.core;
+        let (from_owner, owner) = (core.owner(*from.0), core.owner(*to.0));
+        // First what is not in line yet: what is brought by the old name from now on goes with that name, and is brought again.
+        if let Some(outbox) = core.outbox.get() {
+            outbox.hand_over(from, to, server).await?;
+        }
+        match core.engine.backend.queue() {
+            Some(queue) if from_owner != owner => queue.hand_over(from_owner, owner).await,
+            _ => {
+                core.engine.runs.hand_over(from_owner, owner);
+                Ok(())
+            }
+        }
+    }
+
     /// Begins to run jobs, on the runtime of the caller.
     ///
     /// # Errors
@@ -366,7 +412,8 @@ impl Core {
     /// What is declared of a method.
     pub(super) fn declared(&self, call: &JobCall) -> Result<Declared, SchedulerError> {
         let declared = self.declared.read().unwrap_or_else(PoisonError::into_inner);
-        declared.get(call).cloned().ok_or_else(|| SchedulerError::UnknownCall { call: call.clone() })
+        let method = call.method();
+        declared.get(&method).cloned().ok_or(SchedulerError::UnknownCall { call: method })
     }
 
     /// What is declared of a method that a tenant may schedule.

@@ -2,6 +2,13 @@
 
 use xcore::prelude::*;
 
+/// What a job is given.
+#[derive(xcore::serde::Serialize, xcore::serde::Deserialize)]
+#[serde(crate = "xcore::serde")]
+struct Mail {
+    text: String,
+}
+
 /// Works by itself.
 #[xcore::plugin(services(scheduler))]
 #[derive(Debug)]
@@ -42,9 +49,17 @@ impl Worker {
         Ok(())
     }
 
+    /// With what it is given.
+    #[job(retries = 2)]
+    async fn send(&self, _ctx: &WorkerContext, (to, copy): (String, Option<String>), Mail { text }: Mail) {
+        println!("{to} {copy:?} {text}");
+    }
+
     /// Ask it to.
     #[action]
     async fn ask(&self, ctx: &WorkerContext) -> Result<()> {
+        let mail = Mail { text: "hello".to_owned() };
+        ctx.enqueue(WorkerJobs::send(("ada".to_owned(), None), mail)).await?;
         ctx.scheduler.cron("asked", "0 6 * * *", WorkerJobs::asked()).await?;
         Ok(())
     }

@@ -16,18 +16,18 @@ use crate::db::drift::{Drift, Parts, TEXT, differences};
 use crate::db::{DatabaseError, Migrations, template};
 use crate::tenancy::TenantId;
 
-/// What a file holds: the part, and what it is.
+/// What a file holds: the part, and what it is. The outbox is made when it is first needed, so it is no part of it.
 const PARTS: &str = "
     SELECT m.type || ' ' || m.name AS object, CASE WHEN m.type = 'table' THEN 'there' ELSE coalesce(m.sql, 'there') END AS definition
-    FROM main.sqlite_schema m WHERE m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+    FROM main.sqlite_schema m WHERE m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND m.name <> 'xcore_outbox'
     UNION ALL
     SELECT 'table ' || m.name || ': column ' || c.name,
            c.type || iif(c.\"notnull\", ' not null', '') || coalesce(' default ' || c.dflt_value, '')
            || iif(c.pk > 0, ' primary key ' || c.pk, '') || iif(c.hidden > 1, ' generated', '')
-    FROM main.sqlite_schema m JOIN pragma_table_xinfo(m.name, 'main') c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+    FROM main.sqlite_schema m JOIN pragma_table_xinfo(m.name, 'main') c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND m.name <> 'xcore_outbox'
     UNION ALL
     SELECT 'table ' || m.name || '?', m.sql
-    FROM main.sqlite_schema m WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+    FROM main.sqlite_schema m WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND m.name <> 'xcore_outbox'";
 
 /// The template's file, which nobody changes as long as this is held.
 pub(super) struct Template {

@@ -13,10 +13,10 @@ use super::{Stored, list, name_of, owner_of, unavailable};
 use crate::scheduler::backend::Answer;
 use crate::scheduler::claims::{ClaimId, ClaimedRun, Claims, Ending, Holder, Report, Round};
 use crate::scheduler::history::{LONGEST_ERROR, RunInfo, RunOutcome};
-use crate::scheduler::job::{JobKey, Rules};
+use crate::scheduler::job::{JobKey, Owner, Rules};
 use crate::scheduler::misfire::ticks_of;
 use crate::scheduler::schedule::WrittenSchedule;
-use crate::scheduler::{JobCall, SchedulerError};
+use crate::scheduler::{JobArguments, JobCall, SchedulerError};
 
 /// How many jobs that are due one round makes runs of.
 const DUE_AT_ONCE: i64 = 2_000;
@@ -37,7 +37,7 @@ const LOOK: &str = "\
 /// Runs whose lease has ended are there for everybody. What their processes report is refused from now on.
 const LOST: &str = "\
     UPDATE xcore_runs SET
-        state = CASE WHEN losses + 1 < $1 AND is_last = 0 THEN 0 ELSE 2 END,
+        state = CASE WHEN losses + 1 < $1 AND is_last = 0 THEN 0 WHEN queued = 1 THEN 3 ELSE 2 END,
         outcome = CASE WHEN losses + 1 < $1 AND is_last = 0 THEN NULL ELSE 'lost' END,
         ended_at = CASE WHEN losses + 1 < $1 AND is_last = 0 THEN NULL ELSE {now} END,
         losses = losses + 1, run_at = {now}, holder = NULL, lease_until = NULL
@@ -76,6 +76,7 @@ const CLAIM: &str = "\
             row_number() OVER (PARTITION BY r.owner, r.job ORDER BY r.run_at, r.number) AS place
         FROM xcore_runs AS r JOIN xcore_job_owners AS o ON o.owner = r.owner
         WHERE r.state = 0 AND r.run_at <= {now} AND o.resting = 0
+            AND (r.queued = 0 OR r.owner NOT IN (SELECT value FROM {texts}($5)))
             AND r.plugin || '.' || r.method IN (SELECT value FROM {texts}($1))
             AND (r.overlap = 'allow' OR NOT EXISTS (
                 SELECT 1 FROM xcore_runs AS other
@@ -89,7 +90,7 @@ const CLAIM: &str = "\
     )
     UPDATE xcore_runs SET state = 1, holder = $3, token = token + 1, lease_until = {now} + $4, started_at = {now}
     WHERE number IN (SELECT number FROM picked)
-    RETURNING number, token, owner, job, tick, plugin, method, failures";
+    RETURNING number, token, owner, job, tick, plugin, method, failures, arguments, queued";
 
 const CLAIM_IDS: &str = "\
     SELECT CAST(value ->> 'run' AS bigint) AS run, CAST(value ->> 'token' AS bigint) AS claim FROM {elements}($1)";
@@ -213,7 +214,7 @@ impl<C: ConnectionTrait> Stored<C> {
 
     /// Moves jobs on to their next tick and makes runs of the earlier ones, where nobody else has.
     async fn store_ticks(&self, moves: Value, ticks: Value) -> Result<(), SchedulerError> {
-        let runs = "INSERT INTO xcore_runs (owner, job, tick, plugin, method, overlap, run_at)";
+        let runs = "INSERT INTO xcore_runs (owner, job, tick, plugin, method, arguments, overlap, run_at)";
         if self.is_postgres() {
             let text = format!(
                 "WITH v AS ({MOVES}), t AS ({TICKS}),
@@ -225,10 +226,10 @@ impl<C: ConnectionTrait> Stored<C> {
                     UPDATE xcore_jobs AS job SET due = v.upcoming, last_tick = v.was_due
                     FROM picked JOIN v ON v.whose = picked.owner AND v.which = picked.id
                     WHERE job.owner = picked.owner AND job.id = picked.id
-                    RETURNING job.owner, job.id, job.plugin, job.method, job.overlap
+                    RETURNING job.owner, job.id, job.plugin, job.method, job.arguments, job.overlap
                 )
                 {runs}
-                SELECT j.owner, j.id, t.tick, j.plugin, j.method, j.overlap, {{now}} + t.delay
+                SELECT j.owner, j.id, t.tick, j.plugin, j.method, j.arguments, j.overlap, {{now}} + t.delay
                 FROM j JOIN t ON t.whose = j.owner AND t.which = j.id
                 WHERE {HAS_ROOM}
                 ON CONFLICT (owner, job, tick) DO NOTHING"
@@ -240,7 +241,7 @@ impl<C: ConnectionTrait> Stored<C> {
         let text = format!(
             "WITH t AS ({})
             {runs}
-            SELECT j.owner, j.id, t.tick, j.plugin, j.method, j.overlap, {{now}} + t.delay
+            SELECT j.owner, j.id, t.tick, j.plugin, j.method, j.arguments, j.overlap, {{now}} + t.delay
             FROM t CROSS JOIN xcore_jobs AS j ON j.owner = t.whose AND j.id = t.which AND j.due = t.was_due
             WHERE {HAS_ROOM}
             ON CONFLICT (owner, job, tick) DO NOTHING",
@@ -260,6 +261,7 @@ impl<C: ConnectionTrait> Stored<C> {
         holder: &Holder,
         calls: &[JobCall],
         wanted: usize,
+        crowded: &[Owner],
     ) -> Result<Vec<ClaimedRun>, SchedulerError> {
         let calls: Vec<String> = calls.iter().map(ToString::to_string).collect();
         let values = [
@@ -267,6 +269,7 @@ impl<C: ConnectionTrait> Stored<C> {
             i64::try_from(wanted).unwrap_or(i64::MAX).into(),
             holder.name.clone().into(),
             length(holder.lease).into(),
+            list(&crowded.iter().copied().map(name_of).collect::<Vec<_>>())?,
         ];
         #[cfg(test)]
         let text = if self.mutants.ignores_leases.load(std::sync::atomic::Ordering::Relaxed) {
@@ -281,7 +284,13 @@ impl<C: ConnectionTrait> Stored<C> {
 }
 
 impl<C: ConnectionTrait + Send + Sync + 'static> Claims for Stored<C> {
-    fn claim<'a>(&'a self, holder: &'a Holder, calls: &'a [JobCall], wanted: usize) -> Answer<'a, Round> {
+    fn claim_except<'a>(
+        &'a self,
+        holder: &'a Holder,
+        calls: &'a [JobCall],
+        wanted: usize,
+        crowded: Vec<Owner>,
+    ) -> Answer<'a, Round> {
         async move {
             let mut look = self.look().await?;
             let has_come = |time: Option<i64>, now: i64| time.is_some_and(|time| time <= now);
@@ -294,7 +303,7 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Claims for Stored<C> {
             }
             let mut runs = Vec::new();
             if made || has_come(look.ready, look.now) || has_come(look.lease, look.now) {
-                runs = self.claim_ready(holder, calls, wanted).await?;
+                runs = self.claim_ready(holder, calls, wanted, &crowded).await?;
             }
             if made {
                 // Of the next ticks nothing was known.
@@ -340,7 +349,11 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Claims for Stored<C> {
                     FROM {{elements}}($1)
                 )
                 UPDATE xcore_runs SET
-                    state = CASE WHEN is_last = 1 THEN 2 ELSE v.becomes END,
+                    state = CASE
+                        WHEN v.becomes = 2 AND queued = 1 AND v.ending <> 'done' THEN 3
+                        WHEN is_last = 1 THEN 2
+                        ELSE v.becomes
+                    END,
                     outcome = CASE WHEN is_last = 1 AND v.ending IS NULL THEN 'lost' ELSE v.ending END, error = v.problem, holder = NULL, lease_until = NULL,
                     ended_at = CASE WHEN v.becomes = 2 OR is_last = 1 THEN {{now}} END,
                     run_at = CASE WHEN v.becomes = 0 THEN {{now}} + v.delay ELSE run_at END,
@@ -357,8 +370,8 @@ impl<C: ConnectionTrait + Send + Sync + 'static> Claims for Stored<C> {
     fn run_now<'a>(&'a self, key: &'a JobKey) -> Answer<'a, Option<bool>> {
         async move {
             let text = format!(
-                "INSERT INTO xcore_runs (owner, job, tick, plugin, method, overlap, run_at)
-                SELECT j.owner, j.id, {{now}}, j.plugin, j.method, j.overlap, {{now}}
+                "INSERT INTO xcore_runs (owner, job, tick, plugin, method, arguments, overlap, run_at)
+                SELECT j.owner, j.id, {{now}}, j.plugin, j.method, j.arguments, j.overlap, {{now}}
                 FROM xcore_jobs AS j
                 WHERE j.owner = $1 AND j.id = $2 AND (j.once = 0 OR j.last_tick IS NULL) AND {HAS_ROOM}
                 ON CONFLICT (owner, job, tick) DO NOTHING"
@@ -405,8 +418,12 @@ fn claimed(row: &QueryResult) -> Result<ClaimedRun, SchedulerError> {
     let owner = owner_of(&text("owner")?).ok_or_else(unreadable)?;
     Ok(ClaimedRun {
         id: ClaimId { run: number("number")?, token: number("token")? },
-        call: JobCall::new(text("plugin")?, text("method")?),
+        call: JobCall {
+            arguments: JobArguments::from_stored(row.try_get("", "arguments").map_err(unavailable)?),
+            ..JobCall::new(text("plugin")?, text("method")?)
+        },
         tick: DateTime::from_timestamp_millis(number("tick")?).ok_or_else(unreadable)?,
+        is_queued: row.try_get::<i16>("", "queued").map_err(unavailable)? == 1,
         failures: u32::try_from(number("failures")?).unwrap_or(u32::MAX),
         key: JobKey { owner, id: job.into() },
     })

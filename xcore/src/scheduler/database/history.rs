@@ -8,6 +8,7 @@ use super::{Stored, name_of, unavailable};
 use crate::scheduler::SchedulerError;
 use crate::scheduler::history::{RunInfo, RunOutcome};
 use crate::scheduler::job::{JobKey, Owner};
+use crate::scheduler::queue::{DEAD_FOR, MOST_DEAD};
 
 /// One step in the index of ticks, as all runs of a job are together there.
 const RUNS: &str = "\
@@ -33,11 +34,25 @@ impl<C: ConnectionTrait> Stored<C> {
         let many = "\
             DELETE FROM xcore_runs WHERE number IN (
                 SELECT number FROM (
-                    SELECT number, row_number() OVER (PARTITION BY owner, job ORDER BY number DESC) AS place
+                    SELECT number, row_number() OVER (
+                        -- Each queued run is a job of its own.
+                        PARTITION BY owner, CASE WHEN queued = 1 THEN plugin || '.' || method ELSE job END
+                        ORDER BY number DESC) AS place
                     FROM xcore_runs WHERE state = 2
                 ) AS ended WHERE place > $1
             )";
-        self.execute(many, [i64::from(self.keep.runs).into()]).await.map(drop)
+        self.execute(many, [i64::from(self.keep.runs).into()]).await?;
+        let old = "DELETE FROM xcore_runs WHERE state = 3 AND ended_at < {now} - $1";
+        self.execute(old, [length(DEAD_FOR).into()]).await?;
+        let many = "\
+            DELETE FROM xcore_runs WHERE number IN (
+                SELECT number FROM (
+                    SELECT number, row_number() OVER (PARTITION BY owner ORDER BY ended_at DESC, number DESC) AS place
+                    FROM xcore_runs WHERE state = 3
+                ) AS dead WHERE place > $1
+            )";
+        let most = i64::try_from(MOST_DEAD).unwrap_or(i64::MAX);
+        self.execute(many, [most.into()]).await.map(drop)
     }
 }
 

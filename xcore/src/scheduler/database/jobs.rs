@@ -10,8 +10,9 @@ use serde::Serialize;
 use super::{Stored, list, name_of, owner_of, unavailable};
 use crate::scheduler::backend::{Answer, SchedulerBackend, Work};
 use crate::scheduler::job::{JobEntry, JobKey, Overlap, Owner};
+use crate::scheduler::queue::Queue;
 use crate::scheduler::schedule::WrittenSchedule;
-use crate::scheduler::{JobCall, Schedule, SchedulerError};
+use crate::scheduler::{JobArguments, JobCall, Schedule, SchedulerError};
 use crate::tenancy::TenantId;
 
 /// How many tenants or jobs one statement is told of.
@@ -24,6 +25,7 @@ struct Row {
     id: Arc<str>,
     plugin: String,
     method: String,
+    arguments: Option<String>,
     schedule: String,
     once: u8,
     rules: String,
@@ -46,7 +48,7 @@ struct DueRow {
     due: Option<i64>,
 }
 
-const COLUMNS: &str = "owner, id, plugin, method, schedule, rules, declared, paused, due";
+const COLUMNS: &str = "owner, id, plugin, method, arguments, schedule, rules, declared, paused, due";
 
 /// One that had its only tick is gone, also where its row is still to be removed.
 const IS_THERE: &str = "(once = 0 OR last_tick IS NULL)";
@@ -54,18 +56,18 @@ const IS_THERE: &str = "(once = 0 OR last_tick IS NULL)";
 const PUT: &str = "\
     WITH v AS (
         SELECT value ->> 'owner' AS owner, value ->> 'id' AS id, value ->> 'plugin' AS plugin, value ->> 'method' AS method,
-            value ->> 'schedule' AS schedule, CAST(value ->> 'once' AS smallint) AS once, value ->> 'rules' AS rules,
+            value ->> 'arguments' AS arguments, value ->> 'schedule' AS schedule, CAST(value ->> 'once' AS smallint) AS once, value ->> 'rules' AS rules,
             value ->> 'overlap' AS overlap, CAST(value ->> 'declared' AS smallint) AS declared,
             CAST(value ->> 'paused' AS smallint) AS paused, CAST(value ->> 'due' AS bigint) AS due
         FROM {elements}($1)
     ){counted}
-    INSERT INTO xcore_jobs (owner, id, plugin, method, schedule, once, rules, overlap, declared, paused, due)
-    SELECT v.owner, v.id, v.plugin, v.method, v.schedule, v.once, v.rules, v.overlap, v.declared, v.paused,
+    INSERT INTO xcore_jobs (owner, id, plugin, method, arguments, schedule, once, rules, overlap, declared, paused, due)
+    SELECT v.owner, v.id, v.plugin, v.method, v.arguments, v.schedule, v.once, v.rules, v.overlap, v.declared, v.paused,
         CASE WHEN o.resting = 0 AND v.paused = 0 THEN v.due END
     FROM v JOIN {owners} AS o ON o.owner = v.owner
     WHERE {fits}
     ON CONFLICT (owner, id) DO UPDATE SET
-        plugin = excluded.plugin, method = excluded.method, schedule = excluded.schedule, once = excluded.once,
+        plugin = excluded.plugin, method = excluded.method, arguments = excluded.arguments, schedule = excluded.schedule, once = excluded.once,
         rules = excluded.rules, overlap = excluded.overlap, declared = excluded.declared,
         paused = CASE WHEN excluded.paused = 1 THEN 1 ELSE xcore_jobs.paused END,
         due = CASE
@@ -374,6 +376,10 @@ impl<C: ConnectionTrait + Send + Sync + 'static> SchedulerBackend for Stored<C> 
     fn work(&self) -> Work<'_> {
         Work::Claims(self)
     }
+
+    fn queue(&self) -> Option<&dyn Queue> {
+        Some(self)
+    }
 }
 
 pub(super) fn millis(time: DateTime<Utc>) -> i64 {
@@ -394,6 +400,7 @@ fn row(entry: &JobEntry, now: DateTime<Utc>) -> Result<Row, SchedulerError> {
         id: Arc::clone(&entry.key.id),
         plugin: entry.call.plugin.to_string(),
         method: entry.call.job.to_string(),
+        arguments: entry.call.arguments.as_stored().map(str::to_owned),
         schedule: WrittenSchedule::text_of(&entry.schedule)
             .map_err(|source| SchedulerError::Unavailable { source: Box::new(source) })?,
         once: entry.schedule.is_once().into(),
@@ -416,7 +423,10 @@ fn entry(row: &QueryResult) -> Result<JobEntry, SchedulerError> {
     let schedule = WrittenSchedule::read_text(&text("schedule")?).ok_or_else(unreadable)?;
     let rules = serde_json::from_str(&text("rules")?).map_err(|_| unreadable())?;
     Ok(JobEntry {
-        call: JobCall::new(text("plugin")?, text("method")?),
+        call: JobCall {
+            arguments: JobArguments::from_stored(row.try_get("", "arguments").map_err(unavailable)?),
+            ..JobCall::new(text("plugin")?, text("method")?)
+        },
         schedule,
         rules,
         declared: flag("declared")?,

@@ -7,6 +7,7 @@
 mod claims;
 mod history;
 mod jobs;
+mod queue;
 mod tables;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value};
@@ -99,7 +100,7 @@ impl<C: ConnectionTrait> Stored<C> {
     fn statement(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Statement {
         let mut text = text.replace("{now}", self.words.now).replace("{lock}", self.words.lock);
         for (name, (before, after)) in [("{elements}", self.words.elements), ("{texts}", self.words.texts)] {
-            for value in ["$1", "$2"] {
+            for value in ["$1", "$2", "$5"] {
                 text = text.replace(&format!("{name}({value})"), &format!("{before}{value}{after}"));
             }
         }

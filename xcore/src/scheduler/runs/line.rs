@@ -144,6 +144,29 @@ impl Line {
         }
     }
 
+    /// Notes that an owner has as many runs under way as it may, of which this one is none: it was given back to the store.
+    pub(super) fn crowd_out(&mut self, key: &JobKey) {
+        self.end(key);
+        if self.under_way(key.owner) == 0 {
+            return;
+        }
+        self.crowded.insert(key.owner);
+        self.turns.retain(|other| *other != key.owner);
+        // Those that were claimed with it are given back, too.
+        if let Some(waiting) = self.waiting.get(&key.owner) {
+            let claimed = waiting.iter().filter(|run| run.is_queued && run.lease.is_some());
+            let keys: HashSet<JobKey> = claimed.map(|run| run.key.clone()).collect();
+            self.cancel(key.owner, |key| keys.contains(key));
+        }
+    }
+
+    /// Whether a run that was claimed would only wait here and take a place of others.
+    pub(super) fn has_no_room_for(&self, run: &Planned) -> bool {
+        self.stopping
+            || self.closed.contains(&run.key.owner)
+            || (run.is_queued && self.crowded.contains(&run.key.owner))
+    }
+
     /// A run of the owner has ended.
     pub(super) fn uncrowd(&mut self, owner: Owner) {
         if self.crowded.remove(&owner) && self.waiting.contains_key(&owner) && !self.resting.contains(&owner)
@@ -213,6 +236,17 @@ impl Line {
         cancelled
     }
 
+    /// Takes out what an owner has put in line once and has not begun.
+    pub(super) fn take_queued(&mut self, owner: Owner) -> Vec<Planned> {
+        let of_owner = |run: &Planned| run.key.owner == owner && run.is_queued;
+        let mut taken: Vec<Planned> = self.waiting.get(&owner).into_iter().flatten().cloned().collect();
+        taken.extend(self.later.values().cloned());
+        taken.retain(of_owner);
+        let keys: HashSet<&JobKey> = taken.iter().map(|run| &run.key).collect();
+        self.cancel(owner, |key| keys.contains(key));
+        taken
+    }
+
     pub(super) fn stop(&mut self) -> usize {
         self.stopping = true;
         self.turns.clear();
@@ -241,6 +275,7 @@ mod tests {
             rules: Rules::default(),
             failures: 0,
             lease: None,
+            is_queued: false,
         };
         let mut line = Line::default();
         for id in ["a", "b", "c", "d"] {

@@ -1,6 +1,7 @@
 //! The runs that wait and those that are under way.
 
 mod line;
+mod queued;
 mod supervise;
 
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ use super::clock::Clock;
 use super::history::{History, RunInfo};
 use super::job::{JobEntry, JobKey, Owner, Rules};
 use super::lease::Lease;
+use super::queue::DeadInMemory;
 use super::runner::{JobFailure, JobRunner};
 use super::{JobCall, SchedulerSettings, figures};
 use crate::tenancy::TenantId;
@@ -35,6 +37,8 @@ pub(super) struct Planned {
     failures: u32,
     /// Of a run that was claimed from a store.
     lease: Option<Arc<Lease>>,
+    /// It was put in line once, by itself: it is kept until it has run, and becomes a dead letter when it fails for good.
+    is_queued: bool,
 }
 
 /// What became of a run that was offered.
@@ -61,6 +65,8 @@ pub(super) struct Runs {
     ended_so_far: AtomicU64,
     /// There are more runs for later.
     later: Arc<Notify>,
+    /// Queued runs of this process that failed for good.
+    pub(super) dead: DeadInMemory,
 }
 
 impl Planned {
@@ -72,6 +78,7 @@ impl Planned {
             rules: entry.rules,
             failures: 0,
             lease: None,
+            is_queued: false,
         }
     }
 
@@ -101,6 +108,7 @@ impl Runs {
             ended: Notify::new(),
             ended_so_far: AtomicU64::new(0),
             later: Arc::default(),
+            dead: DeadInMemory::default(),
         })
     }
 
@@ -185,15 +193,21 @@ impl Runs {
 
     /// Puts a run in line that was claimed. The store has looked after its overlap.
     pub(super) fn take_claimed(self: &Arc<Self>, run: ClaimedRun, rules: Rules, lease: Arc<Lease>) {
+        let ClaimedRun { key, call, tick, failures, is_queued, .. } = run;
+        let run = Planned { key, call, tick, rules, failures, lease: Some(lease), is_queued };
         let mut line = self.line();
-        if line.stopping || line.closed.contains(&run.key.owner) {
+        if line.has_no_room_for(&run) {
             // Given back when the line is free again.
             drop(line);
             return;
         }
-        let ClaimedRun { key, call, tick, failures, .. } = run;
-        line.enqueue(Planned { key, call, tick, rules, failures, lease: Some(lease) });
+        line.enqueue(run);
         self.fill(&mut line);
+    }
+
+    /// Owners that have as many runs under way here as they may.
+    pub(super) fn crowded(&self) -> Vec<Owner> {
+        self.line().crowded.iter().copied().collect()
     }
 
     /// How many runs may be under way at once.
@@ -234,6 +248,7 @@ impl Runs {
         line.closed.insert(owner);
         line.resting.remove(&owner);
         line.crowded.remove(&owner);
+        self.dead.forget(owner);
         line.cancel(owner, |_| true);
         line.orphan(owner);
         // Under the lock, so that no run that ends now writes down anything after this.
@@ -322,7 +337,7 @@ mod tests {
         let call = JobCall::new("orders", "report");
         let settings = SchedulerSettings { concurrency: 1, ..SchedulerSettings::default() };
         let (rules, tick) = (Rules::default(), DateTime::UNIX_EPOCH);
-        let run = Planned { key, call, tick, rules, failures: 0, lease: None };
+        let run = Planned { key, call, tick, rules, failures: 0, lease: None, is_queued: false };
         let runs = Runs::new(&settings, Clock::System);
         assert_eq!(runs.close_owner(owner), 0);
         assert_eq!(runs.offer(run.clone()), Offered::Closed);

@@ -12,7 +12,7 @@ use super::{Planned, Runs};
 use crate::scheduler::claims::Ending;
 use crate::scheduler::figures;
 use crate::scheduler::history::{LONGEST_ERROR, RunInfo, RunOutcome};
-use crate::scheduler::job::{JobKey, Owner};
+use crate::scheduler::job::{JobKey, Owner, Per};
 use crate::scheduler::runner::{JobFailure, JobRun, JobRunner};
 
 /// A run that outlives its timeout by this is dropped here, should the runner fail to stop it.
@@ -63,6 +63,17 @@ impl Runs {
                 Ok(()) => lease.end(Ending::Done),
                 // Whoever finds the tenant active again runs it.
                 Err(JobFailure::Suspended) => return lease.end(Ending::Released),
+                // Its tenant is not there yet, or cannot be asked for. A job of the app is none of a tenant's, and never will be.
+                Err(JobFailure::Refused { .. }) if planned.is_queued && planned.rules.per == Per::Tenant => {
+                    return lease.end(Ending::Released);
+                }
+                // Of what was queued there may be much. It would take the places of what other tenants have waiting.
+                Err(JobFailure::Crowded { .. }) if planned.is_queued => {
+                    lease.end(Ending::Released);
+                    self.line().crowd_out(&planned.key);
+                    done.key = None;
+                    return;
+                }
                 // It waits here, and its lease is renewed.
                 Err(JobFailure::Crowded { .. }) => {}
                 Err(failure) => {
@@ -85,12 +96,14 @@ impl Runs {
             failures,
             error,
         };
+        // Each queued run is a job of its own, so it is remembered as one of its method.
+        let of = if planned.is_queued { planned.method_key() } else { key.clone() };
         let took = (ended - started).to_std().unwrap_or_default();
         match outcome {
             Ok(()) => {
                 figures::ended(&call, RunOutcome::Done, took);
                 if lease.is_none() {
-                    self.write_down(&key, info(RunOutcome::Done, None));
+                    self.write_down(&of, info(RunOutcome::Done, None));
                 }
             }
             Err(JobFailure::Suspended) if self.line().put_back(planned.clone()) => {}
@@ -98,6 +111,9 @@ impl Runs {
                 // From here on it is not under way: its end is not what the others wait for.
                 done.key = None;
                 self.line().crowd(planned);
+            }
+            Err(JobFailure::Refused { .. }) if planned.is_queued && lease.is_none() => {
+                self.try_later(planned)
             }
             Err(failure) => {
                 let error = &failure as &dyn std::error::Error;
@@ -107,7 +123,10 @@ impl Runs {
                         tracing::error!(job = %key, %tick, error, "a job failed");
                         if lease.is_none() {
                             let text = with_causes(&failure).chars().take(LONGEST_ERROR).collect();
-                            self.write_down(&key, info(failure.outcome(), Some(text)));
+                            self.write_down(&of, info(failure.outcome(), Some(text)));
+                        }
+                        if planned.is_queued && lease.is_none() {
+                            self.bury(planned, failure.outcome().as_str(), with_causes(&failure));
                         }
                     }
                     Some(after) => {

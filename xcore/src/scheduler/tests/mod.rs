@@ -30,6 +30,7 @@ mod limits;
 mod load;
 mod of_the_app;
 mod overlap;
+mod queue;
 mod real_alarm;
 mod retries;
 mod shutdown;

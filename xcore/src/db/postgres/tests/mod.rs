@@ -9,6 +9,7 @@ mod in_full;
 mod isolation;
 mod metrics;
 mod migrations;
+mod outbox;
 mod pooler;
 mod raw_sql;
 mod rename;

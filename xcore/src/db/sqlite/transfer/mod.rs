@@ -25,6 +25,9 @@ const VIRTUAL: &str =
 /// How the name of the table begins that holds the applied migrations of a plugin.
 const APPLIED: &str = "xcore_migrations_";
 
+/// Work that waits to be put in line; see `scheduler/outbox`.
+const OUTBOX: &str = "xcore_outbox";
+
 struct Found {
     name: String,
     /// Each with its quoted name.
@@ -33,7 +36,8 @@ struct Found {
 
 impl Found {
     fn is_of_the_framework(&self) -> bool {
-        self.name.starts_with(APPLIED)
+        // What waits in the outbox is done where it was asked for, and not a second time where the rows go.
+        self.name.starts_with(APPLIED) || self.name == OUTBOX
     }
 
     fn quoted(&self) -> String {

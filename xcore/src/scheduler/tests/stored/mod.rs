@@ -6,17 +6,19 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::db::{Database, DatabaseSettings, Migrations, SharedDb};
-use crate::scheduler::Keep;
 use crate::scheduler::backend::SchedulerBackend;
 use crate::scheduler::claims::{ClaimId, Claims, Ending, Holder, Report, Round};
 use crate::scheduler::database::{AddedColumn, JobTables, RetryColumn, Stored};
 use crate::scheduler::job::{JobEntry, JobKey, Owner};
+use crate::scheduler::{Keep, QueueTables};
 
 mod history;
 mod jobs;
 mod killed;
 mod limits;
 mod moved;
+mod outbox;
+mod queue;
 #[cfg(feature = "postgres")]
 mod replicas;
 mod restart;
@@ -26,7 +28,7 @@ struct Tables;
 
 impl MigratorTrait for Tables {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(JobTables), Box::new(RetryColumn), Box::new(AddedColumn)]
+        vec![Box::new(JobTables), Box::new(RetryColumn), Box::new(AddedColumn), Box::new(QueueTables)]
     }
 }
 
