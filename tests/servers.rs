@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use xcore::axum::body::Body;
 use xcore::axum::extract::Request;
 use xcore::{Instance, TenantId};
-use xcore_tests::{Answer, PostgresServer, Program, Rig};
+use xcore_tests::{Answer, PostgresServer, Program, Rig, wire};
 
 /// Two databases, which are the servers `eu` and `us` of an app, and its `xcore.yaml`.
 struct Place {
@@ -103,6 +103,30 @@ async fn tenants_are_spread_and_each_is_made_served_and_dropped_on_its_server() 
     app.tenants().create_on(&id("chosen"), "eu").await.unwrap();
     assert_eq!(status(&app, "chosen").await, 200);
     assert!(place.schemas(&place.eu).await.contains(&"chosen".to_owned()));
+    app.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_with_another_name_stays_on_its_server_and_its_old_name_may_be_taken_on_another() {
+    let place = Place::new().await;
+    let app = place.app(&place.both()).await;
+    app.tenants().create_on(&id("before"), "us").await.unwrap();
+    let us = Database::connect(&place.us).await.unwrap();
+    us.execute_unprepared("INSERT INTO before.notes (text) VALUES ('mine')").await.unwrap();
+    app.tenants().rename(&id("before"), &id("after")).await.unwrap();
+    assert_eq!(server_of(&app, "after").await.as_deref(), Some("us"));
+    assert_eq!(rows(&us, "SELECT text FROM after.notes").await, ["mine"]);
+    assert_eq!([status(&app, "after").await, status(&app, "before").await], [200, 404]);
+    assert!(!place.schemas(&place.eu).await.contains(&"after".to_owned()));
+
+    app.tenants().create_on(&id("before"), "eu").await.unwrap();
+    assert_eq!([status(&app, "after").await, status(&app, "before").await], [200, 200]);
+    let eu = Database::connect(&place.eu).await.unwrap();
+    assert!(rows(&eu, "SELECT text FROM before.notes").await.is_empty());
+    // A name that is taken on another server is taken.
+    let taken = app.tenants().rename(&id("after"), &id("before")).await.unwrap_err();
+    assert!(taken.to_string().contains("`before`"), "{taken}");
+    assert_eq!(rows(&us, "SELECT text FROM after.notes").await, ["mine"]);
     app.shutdown().await;
 }
 
@@ -212,4 +236,37 @@ async fn a_clone_can_be_on_another_server_and_an_archive_can_come_to_one() {
     assert!(tenants.clone_to(&id("here"), &id("lost"), Some("mars")).await.is_err());
     assert_eq!(place.schemas(&place.us).await.iter().filter(|name| *name == "lost").count(), 0);
     app.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_waits_for_a_commit_is_brought_from_each_server() {
+    let place = Place::new().await;
+    let file = place.file(&place.both());
+    let rig = Program::new(env!("CARGO_BIN_EXE_rig"), file.to_str().unwrap())
+        .set("services.scheduler.backend", "database");
+    rig.succeed(&["tenant", "create", "near", "--server", "eu"]);
+    rig.succeed(&["tenant", "create", "far", "--server", "us"]);
+    let server = rig.serve();
+    let ask = |tenant: &str, how: &str| {
+        let path = format!("/v1/notes/later/{how}");
+        wire::post(server.address, tenant, &path, &serde_json::json!({ "text": "it" })).unwrap().status
+    };
+    for tenant in ["near", "far"] {
+        assert_eq!([ask(tenant, "rollback"), ask(tenant, "commit")], [202, 202]);
+    }
+    for (url, tenant) in [(&place.eu, "near"), (&place.us, "far")] {
+        let database = Database::connect(url).await.unwrap();
+        let text = format!("SELECT text FROM {tenant}.notes ORDER BY id");
+        for _ in 0..200 {
+            if rows(&database, &text).await.len() > 1 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        assert_eq!(rows(&database, &text).await, ["it".to_owned(), format!("{tenant} after it 1")]);
+        let left = rows(&database, "SELECT tenant FROM xcore_outbox.queue").await;
+        // It leaves after it was brought.
+        assert!(left.len() <= 1, "{left:?}");
+    }
+    server.stop();
 }

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use tracing::{error, info, warn};
 use xcore_build::config::{Config, Loaded};
 
-use super::directory_table::DirectoryMigrator;
+use super::directory_migrations::DirectoryMigrator;
 use super::fleet::MIGRATIONS_AT_ONCE;
 use super::instance::{Inner, Instance, Placed};
 use super::jobs::AppJobs;

@@ -318,7 +318,8 @@ macro_rules! operations {
             /// Removes what was stored with this tag and says how much there was.
             ///
             /// A dropped call may have removed some of it. On a server, a key that had the tag and was since stored without it may be
-            /// removed too.
+            /// removed too, and a value to which `expire` gave more time is found by its tags only until the end that it was stored with:
+            /// store it again with `set_with` instead.
             ///
             /// # Errors
             /// When the tag is outside the limits of keys or the cache is unavailable.

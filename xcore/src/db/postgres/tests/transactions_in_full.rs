@@ -1,11 +1,14 @@
 //! Transactions whose statements name their tables in full, and those in which one cannot.
 
+use std::time::Duration;
+
 use futures_util::TryStreamExt;
 use sea_orm::{
     ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, Statement, StreamTrait, TransactionTrait,
 };
 
 use sqlx::Executor;
+use tokio::time::timeout;
 
 use super::{Kitchen, TABLES, bake, cake, count, id, poll_times};
 use crate::db::postgres::mutants::Mutant;
@@ -244,6 +247,9 @@ const FAILS: &str = "SELECT 1 / (price - 1) AS n FROM cake";
 /// The ways to fail in a transaction whose statements are all in full.
 const FAILURES: [&str; 3] = ["a write", "a read", "a stream"];
 
+/// By then the server has a statement, and has not given up to wait for a lock.
+const SENT: Duration = Duration::from_secs(1);
+
 /// The same while the server holds the answer, so that none of them can have ended when it is dropped.
 const CUT: [&str; 2] = ["a write", "a read"];
 
@@ -283,11 +289,13 @@ async fn kept_though_cut(failure: &str) -> (bool, u64) {
         // Who wants a name that another one has not committed yet waits for it.
         beside.execute("INSERT INTO acme.cake (name, price) VALUES ('taken', 1)").await.unwrap();
         let insert = cake::Entity::insert(super::new("taken"));
-        assert!(poll_times(2, insert.exec(&transaction)).await.is_none(), "it cannot have ended");
+        let ended = timeout(SENT, insert.exec(&transaction)).await;
+        assert!(ended.is_err(), "it cannot have ended: {ended:?}");
     } else {
         let read = "SELECT 1 / (price - 1) AS n FROM cake WHERE price > (SELECT count(*) FROM oven)";
         let read = Statement::from_string(DbBackend::Postgres, read);
-        assert!(poll_times(2, transaction.query_all_raw(read)).await.is_none(), "it cannot have ended");
+        let ended = timeout(SENT, transaction.query_all_raw(read)).await;
+        assert!(ended.is_err(), "it cannot have ended: {ended:?}");
     }
     beside.execute("COMMIT").await.unwrap();
     (transaction.commit().await.is_ok(), count(&acme).await)
