@@ -342,7 +342,9 @@ fn classify_transaction(error: &TransactionError<DbErr>) -> Error {
 
 fn classify_database(error: &DatabaseError) -> Error {
     let DatabaseError::PlanConnections { connections, .. } = error else {
-        return service(error.is_unavailable());
+        // A tenant that was admitted and has no database is being renamed or deleted; the next request is told which.
+        let is_moving = matches!(error, DatabaseError::Missing { .. });
+        return service(is_moving || error.is_unavailable());
     };
     // The tenant's own doing, not that of a service which is down: nobody needs to be woken for it.
     let detail = format!(

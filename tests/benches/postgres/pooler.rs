@@ -23,7 +23,13 @@ impl Pooler {
             .arg(include_str!("../../../xcore/src/db/postgres/tests/pooler/pooler.sh"))
             .arg("pooler.sh")
             .arg(folder)
-            .args([&port.to_string(), &server.to_string(), "transaction", &sessions.to_string(), ""])
+            .args([
+                &port.to_string(),
+                &server.to_string(),
+                "transaction",
+                &sessions.to_string(),
+                "extra_float_digits",
+            ])
             .stdin(Stdio::piped())
             .spawn()?;
         let until = script.stdin.take();
