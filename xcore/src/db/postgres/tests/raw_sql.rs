@@ -41,11 +41,16 @@ async fn what_raw_sql_does_to_a_session_ends_with_it() {
         assert_eq!(count(&acme).await, 2, "{change}");
     }
     kitchen.postgres.pool.mutant.choose(Mutant::TrustsAllSql);
-    acme.execute_unprepared(CHANGES[0]).await.unwrap();
     // A name with a schema is not rewritten, so this goes by the session's path.
     let by_path = "SELECT id FROM cake WHERE pg_catalog.length(name) > 0";
-    let rows = acme.query_all_raw(Statement::from_string(DbBackend::Postgres, by_path)).await.unwrap();
-    assert_eq!(rows.len(), 1, "the broken rule reads another tenant's");
+    let mut read = 2;
+    // What a session is, is believed for a second: on a machine that is slower than that the change is found and undone.
+    for _ in 0..20 {
+        acme.execute_unprepared(CHANGES[0]).await.unwrap();
+        let rows = acme.query_all_raw(Statement::from_string(DbBackend::Postgres, by_path)).await.unwrap();
+        read = read.min(rows.len());
+    }
+    assert_eq!(read, 1, "the broken rule reads another tenant's");
     assert_eq!(count(&acme).await, 2, "what names its tables in full does not");
 }
 
