@@ -223,9 +223,12 @@ if [[ $what == all || $what == rename ]]; then
 fi
 
 if [[ $what == all || $what == cache ]]; then
-    tests=(cargo test -q -p xcore --lib --all-features cache::isolation)
-    # A pattern that is not escaped, and one that is not bound to its tenant.
+    tests=(cargo test -q -p xcore --lib --all-features cache::redis::names)
+    # What the server is asked for is escaped; what it answers is looked at once more, so that this alone would show nothing of others.
     mutate xcore/src/cache/redis/names.rs "if matches!\\(character, '\\*'" "if false && matches!(character, '*'"
+    tests=(cargo test -q -p xcore --lib --all-features cache::isolation)
+    # An answer that is believed, and a key that is not bound to its tenant.
+    mutate xcore/src/cache/redis.rs 'pattern\.matches\(name\)\.then' 'true.then'
     mutate xcore/src/cache/redis/names.rs 'text\.push_str\(space\);' ''
     mutate xcore/src/cache/memory/index.rs 'self\.part\(space\)\.get\(space\)' 'self.part(space).values().next()'
     tests=(cargo test -q -p xcore --lib --all-features cache::memory)
